@@ -1,0 +1,2 @@
+//! The misora program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Clips and captions on disk: shards, latent cache, packing

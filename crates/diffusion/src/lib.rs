@@ -1,0 +1,1 @@
+//! Noise levels, schedules, samplers and guidance on the canvas

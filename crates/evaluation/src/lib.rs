@@ -1,0 +1,1 @@
+//! Metrics over videos and models, and reports

@@ -1,0 +1,1 @@
+//! Differentiable tensor operations, fused on the CPU

@@ -1,0 +1,1 @@
+//! Autoencoder, text encoder, transformer and their checkpoints

@@ -1,0 +1,1 @@
+//! Recipes, the training loop, EMA and resuming
