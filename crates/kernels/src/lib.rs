@@ -1,1 +1,43 @@
-//! Differentiable tensor operations, fused on the CPU
+//! Differentiable tensor operations that the models call, fused on the CPU.
+//!
+//! Every operation is an ordinary function from [`burn::tensor::Tensor`]s to a tensor. Each has a
+//! *composite* form, made of burn's own operations: portable, correct on any device, and
+//! differentiated by burn. It says what the operation means.
+//!
+//! The crate knows nothing of models, noise levels or files: it is given shapes and numbers.
+//!
+//! | Module | Operations |
+//! | --- | --- |
+//! | [`packing`] | [`Segments`] and [`Rows`]: how clips share one token sequence |
+//! | [`linear`](mod@linear) | [`linear()`] |
+//! | [`attention`](mod@attention) | [`attention()`] within packed segments |
+//! | [`head_norm`] | [`head_norm_rotary`] for queries and keys |
+//! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
+//! | [`activation`] | [`gelu`], [`silu`] |
+//! | [`rms_norm`](mod@rms_norm) | [`rms_norm()`], [`rms_norm_silu`] |
+//! | [`conv`] | [`causal_conv3d`], channels last |
+//! | [`adamw`] | [`adamw_step`] with moving average, on slices |
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod activation;
+pub mod adamw;
+pub mod attention;
+pub mod conv;
+pub mod head_norm;
+pub mod linear;
+pub mod modulation;
+pub mod packing;
+pub mod rms_norm;
+
+pub use activation::{gelu, silu};
+pub use adamw::{AdamW, AdamWConfig, adamw_step};
+pub use attention::{Attention, attention};
+pub use conv::{CausalConv3d, causal_conv3d};
+pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
+pub use linear::linear;
+pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
+pub use packing::{Rows, Segments};
+pub use rms_norm::{rms_norm, rms_norm_silu};
+
+/// Added to the mean square (or the variance) before its root is taken, in every norm here.
+pub const NORM_EPSILON: f32 = 1e-6;

@@ -1,0 +1,62 @@
+//! Convolution over time and space with the channels last.
+
+use burn::tensor::Tensor;
+
+/// What [`causal_conv3d`] is given.
+#[derive(Debug, Clone)]
+pub struct CausalConv3d {
+    /// `[B, T + kt − 1, H, W, Cin]`: kt − 1 earlier frames stand in front, put there by the caller.
+    pub x: Tensor<5>,
+    /// `[kt·kh·kw·Cin, Cout]`, the taps in the order time, height, width.
+    pub weight: Tensor<2>,
+    /// `[Cout]`
+    pub bias: Tensor<1>,
+    /// kt, kh, kw; kh and kw are odd.
+    pub kernel: [usize; 3],
+}
+
+/// Convolution, causal in time, zero-padded in space, with stride 1.
+///
+/// Formula:  y[b,t,h,w,:] = bias + Σ x[b, t+i, h+j−kh/2, w+l−kw/2, :] · weight[(i,j,l), :]
+///
+/// # Shapes  as the fields say → `[B, T, H, W, Cout]`
+/// # Panics  when the shapes do not fit together
+pub fn causal_conv3d(input: CausalConv3d) -> Tensor<5> {
+    let [_, frames, _, _, channels] = input.x.dims();
+    let [rows, outputs] = input.weight.dims();
+    let [length] = input.bias.dims();
+    let [kt, kh, kw] = input.kernel;
+    assert!(kt > 0 && kh % 2 == 1 && kw % 2 == 1, "causal_conv3d: kernel {:?} must be odd in space", input.kernel);
+    assert!(frames >= kt, "causal_conv3d: {frames} frames came, but a kernel of {kt} frames needs {} in front", kt - 1);
+    assert_eq!(rows, kt * kh * kw * channels, "causal_conv3d: weight must have kernel · input channels rows");
+    assert_eq!(length, outputs, "causal_conv3d: bias has {length} entries, but weight has {outputs} columns");
+    composite(input)
+}
+
+/// The meaning of [`causal_conv3d`] in burn's operations: one product per tap.
+pub fn composite(input: CausalConv3d) -> Tensor<5> {
+    let CausalConv3d { x, weight, bias, kernel: [kt, kh, kw] } = input;
+    let [batch, frames, height, width, channels] = x.dims();
+    let [_, outputs] = weight.dims();
+    let frames = frames + 1 - kt;
+    let x = pad(pad(x, 2, kh / 2), 3, kw / 2);
+    let taps = (0..kt).flat_map(|i| (0..kh).flat_map(move |j| (0..kw).map(move |l| (i, j, l))));
+    let mut sum: Tensor<2> = bias.unsqueeze();
+    for (tap, (i, j, l)) in taps.enumerate() {
+        let window = x.clone().narrow(1, i, frames).narrow(2, j, height).narrow(3, l, width);
+        let window = window.reshape([batch * frames * height * width, channels]);
+        sum = window.matmul(weight.clone().narrow(0, tap * channels, channels)) + sum;
+    }
+    sum.reshape([batch, frames, height, width, outputs])
+}
+
+/// Puts `margin` zeros on both sides of axis `dim`.
+fn pad(x: Tensor<5>, dim: usize, margin: usize) -> Tensor<5> {
+    if margin == 0 {
+        return x;
+    }
+    let mut shape = x.dims();
+    shape[dim] = margin;
+    let zeros = Tensor::zeros(shape, &x.device());
+    Tensor::cat(vec![zeros.clone(), x, zeros], dim)
+}
