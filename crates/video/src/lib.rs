@@ -7,14 +7,34 @@
 //! | --- | --- |
 //! | [`frame`] | [`Frame`] and [`Clip`], the pictures themselves |
 //! | [`resolution`], [`frame_rate`] | sizes and rates that cannot be wrong |
+//! | [`writer`] | [`VideoWriter`] and the one-call writers: MP4, GIF, PNG, JPEG, a folder of PNG |
+//! | [`contact_sheet`](mod@contact_sheet) | many clips in one picture |
+//! | [`still`] | single pictures |
+//! | `mp4`, `h264`, `colour` | MP4 boxes; H.264; RGB to BT.709 and back |
+//! | `gif_writer`, `folder` | the other formats |
+//! | `atomic` | files that appear whole or not at all |
 //! | [`error`] | [`VideoError`], the one error of this crate |
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod atomic;
+mod colour;
+pub mod contact_sheet;
 pub mod error;
+mod folder;
 pub mod frame;
 pub mod frame_rate;
+mod gif_writer;
+mod h264;
+mod mp4;
 pub mod resolution;
+pub mod still;
+pub mod writer;
 
+pub use contact_sheet::contact_sheet;
 pub use error::VideoError;
 pub use frame::{Clip, Frame};
 pub use frame_rate::FrameRate;
 pub use resolution::Resolution;
+pub use still::{encode_jpeg, encode_png};
+pub use writer::{OutputFormat, VideoWriter, encode_gif, encode_mp4, write_clip, write_mp4};

@@ -1,0 +1,126 @@
+//! Pictures to H.264, one at a time.
+
+use openh264::{
+    OpenH264API,
+    encoder::{
+        BitRate, Complexity, Encoder, EncoderConfig, FrameRate as Hertz, FrameType, IntraFramePeriod, QpRange,
+        RateControlMode, UsageType, VuiConfig,
+    },
+    nal_units,
+};
+
+use crate::{Frame, FrameRate, Resolution, VideoError, colour::Yuv420};
+
+/// Quantiser of every picture: 12 is the encoder's finest, 51 the coarsest. Worlds and samples are small,
+/// so quality comes before size.
+const QUANTISER: u8 = 16;
+const MAX_LONG_SIDE: u32 = 3840;
+const MAX_SHORT_SIDE: u32 = 2160;
+/// The encoder refuses anything smaller.
+const MIN_SIDE: u32 = 16;
+
+/// Kinds of NAL unit, the low five bits of its first byte (H.264 table 7-1).
+pub(crate) const NAL_SPS: u8 = 7;
+/// See [`NAL_SPS`].
+pub(crate) const NAL_PPS: u8 = 8;
+
+/// One coded picture, its NAL units each behind a 4-byte length, without parameter sets.
+pub(crate) struct CodedPicture {
+    pub data: Vec<u8>,
+    pub is_keyframe: bool,
+}
+
+/// A running encoder; the parameter sets are known after the first picture.
+pub(crate) struct H264Encoder {
+    encoder: Encoder,
+    coded: (u32, u32),
+    sps: Vec<u8>,
+    pps: Vec<u8>,
+}
+
+impl H264Encoder {
+    pub(crate) fn new(resolution: Resolution, frame_rate: FrameRate) -> Result<Self, VideoError> {
+        let (width, height) = (resolution.width(), resolution.height());
+        if width.max(height) > MAX_LONG_SIDE || width.min(height) > MAX_SHORT_SIDE {
+            let limit = "3840x2160 or 2160x3840";
+            return Err(VideoError::FormatLimit { format: "MP4", resolution, limit });
+        }
+        // A 4:2:0 picture has even sides.
+        let coded = (width.max(MIN_SIDE).next_multiple_of(2), height.max(MIN_SIDE).next_multiple_of(2));
+
+        // One thread and no adaptive feature: the same frames give the same bytes everywhere. The quantiser is
+        // fixed, and the bit rate only has to be high enough never to matter.
+        let keyframe_period = (frame_rate.as_f64().round() as u32).clamp(1, 60);
+        let bitrate = f64::from(coded.0 * coded.1) * frame_rate.as_f64() * 4.0;
+        let config = EncoderConfig::new()
+            .vui(VuiConfig::bt709())
+            .rate_control_mode(RateControlMode::Quality)
+            .qp(QpRange::new(QUANTISER, QUANTISER))
+            .bitrate(BitRate::from_bps(bitrate.clamp(200_000.0, 200_000_000.0) as u32))
+            .max_frame_rate(Hertz::from_hz(frame_rate.as_f64().clamp(1.0, 60.0) as f32))
+            .intra_frame_period(IntraFramePeriod::from_num_frames(keyframe_period))
+            .usage_type(UsageType::CameraVideoNonRealTime)
+            .complexity(Complexity::High)
+            .skip_frames(false)
+            .adaptive_quantization(false)
+            .background_detection(false)
+            .scene_change_detect(false)
+            .num_threads(1);
+        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(failed)?;
+        Ok(Self { encoder, coded, sps: Vec::new(), pps: Vec::new() })
+    }
+
+    /// Width and height of the pictures inside the stream: even, and at least 16.
+    pub(crate) fn coded_size(&self) -> (u32, u32) {
+        self.coded
+    }
+
+    /// Sequence and picture parameter set, without start codes.
+    pub(crate) fn parameter_sets(&self) -> (&[u8], &[u8]) {
+        (&self.sps, &self.pps)
+    }
+
+    pub(crate) fn encode(&mut self, frame: &Frame) -> Result<CodedPicture, VideoError> {
+        let picture = Yuv420::from_frame(frame, self.coded.0 as usize, self.coded.1 as usize);
+        let stream = self.encoder.encode(&picture).map_err(failed)?;
+        let is_keyframe = matches!(stream.frame_type(), FrameType::IDR);
+        let bytes = stream.to_vec();
+
+        let mut data = Vec::with_capacity(bytes.len() + 16);
+        for unit in nal_units(&bytes) {
+            let unit = without_start_code(unit);
+            match unit.first().map(|byte| byte & 0x1F) {
+                Some(NAL_SPS) => keep(&mut self.sps, unit)?,
+                Some(NAL_PPS) => keep(&mut self.pps, unit)?,
+                Some(_) => {
+                    data.extend((unit.len() as u32).to_be_bytes());
+                    data.extend(unit);
+                }
+                None => {}
+            }
+        }
+        if data.is_empty() {
+            return Err(failed("it skipped a picture"));
+        }
+        Ok(CodedPicture { data, is_keyframe })
+    }
+}
+
+/// Remembers a parameter set; MP4 names each once, so it must stay the same throughout.
+fn keep(slot: &mut Vec<u8>, unit: &[u8]) -> Result<(), VideoError> {
+    if slot.is_empty() {
+        *slot = unit.to_vec();
+    }
+    if slot == unit { Ok(()) } else { Err(failed("its parameter sets changed")) }
+}
+
+/// A NAL unit ends in a set bit, so zeros at its end belong to the next start code.
+fn without_start_code(unit: &[u8]) -> &[u8] {
+    let unit = unit.strip_prefix(&[0, 0, 1]).unwrap_or(unit);
+    let end = unit.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    &unit[..end]
+}
+
+fn failed(error: impl ToString) -> VideoError {
+    VideoError::Encode { format: "H.264", message: error.to_string() }
+}
