@@ -1,0 +1,49 @@
+//! Seeded first weights: the same seed gives the same model on every machine.
+
+use burn::{
+    module::Param,
+    tensor::{Device, Tensor, TensorData},
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Draws the first weights of layers, in the order in which they are asked for.
+#[derive(Debug)]
+pub struct WeightInit {
+    device: Device,
+    rng: ChaCha8Rng,
+}
+
+impl WeightInit {
+    /// Weights on `device`, all of them determined by `seed`.
+    pub fn new(device: &Device, seed: u64) -> Self {
+        Self { device: device.clone(), rng: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
+    /// The device that the weights are made on.
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Uniform in ±√(3 / `fan_in`), so that a layer keeps its input's variance.
+    pub fn scaled<const D: usize>(&mut self, shape: [usize; D], fan_in: usize) -> Param<Tensor<D>> {
+        let bound = (3.0 / fan_in.max(1) as f32).sqrt();
+        self.uniform(shape, bound)
+    }
+
+    /// Uniform in ±`bound`.
+    pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<D>> {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.rng.random_range(-bound..=bound)).collect();
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+
+    /// All zeros.
+    pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::zeros(shape, &self.device))
+    }
+
+    /// All ones.
+    pub fn ones<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::ones(shape, &self.device))
+    }
+}

@@ -1,0 +1,129 @@
+//! One layer: attention within the clip, attention to the prompt, feed-forward.
+
+use burn::{
+    module::{Module, Param},
+    tensor::Tensor,
+};
+use kernels::{Attention, GatedResidual, HeadNormRotary, ModulatedLayerNorm, Rotary, Rows, Segments};
+
+use super::TransformerConfig;
+use crate::{
+    WeightInit,
+    layers::{Linear, LinearConfig},
+    text::PromptEmbeds,
+};
+
+/// Shift, scale and gate for each of the two modulated branches.
+pub(super) const MODULATIONS: usize = 6;
+
+#[derive(Module, Debug)]
+pub(super) struct Block {
+    /// Added to the modulation that all layers share (PixArt-α's adaLN-single), `[1, 6·D]`.
+    modulation: Param<Tensor<2>>,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    norm_query: Param<Tensor<1>>,
+    norm_key: Param<Tensor<1>>,
+    norm_cross: Param<Tensor<1>>,
+    cross_query: Linear,
+    cross_key: Linear,
+    cross_value: Linear,
+    cross_output: Linear,
+    norm_cross_query: Param<Tensor<1>>,
+    norm_cross_key: Param<Tensor<1>>,
+    up: Linear,
+    down: Linear,
+}
+
+/// What all layers share during one pass.
+pub(super) struct Context<'a> {
+    pub(super) heads: usize,
+    pub(super) segments: Segments,
+    pub(super) rotary: Rotary,
+    pub(super) rows: Rows,
+    /// `[L, 6·D]`.
+    pub(super) modulation: Tensor<2>,
+    pub(super) prompt_embeds: &'a PromptEmbeds,
+}
+
+impl Block {
+    pub(super) fn init(config: &TransformerConfig, weights: &mut WeightInit) -> Self {
+        let d = config.width;
+        let (square, hidden) = (LinearConfig::new(d, d), config.feed_forward_ratio * d);
+        let from_text = LinearConfig::new(config.text_width, d);
+        let head_norm = |weights: &WeightInit| weights.ones([config.head_width()]);
+        Self {
+            modulation: weights.zeros([1, MODULATIONS * d]),
+            query: square.init(weights),
+            key: square.init(weights),
+            value: square.init(weights),
+            output: square.init(weights),
+            norm_query: head_norm(weights),
+            norm_key: head_norm(weights),
+            norm_cross: weights.ones([d]),
+            cross_query: square.init(weights),
+            cross_key: from_text.init(weights),
+            cross_value: from_text.init(weights),
+            cross_output: square.init_zero(weights),
+            norm_cross_query: head_norm(weights),
+            norm_cross_key: head_norm(weights),
+            up: LinearConfig::new(d, hidden).init(weights),
+            down: LinearConfig::new(hidden, d).init(weights),
+        }
+    }
+
+    /// # Shapes  x: `[N, D]`, returned in the same shape
+    pub(super) fn forward(&self, x: Tensor<2>, context: &Context<'_>) -> Tensor<2> {
+        let [_, d] = x.dims();
+        let modulation = context.modulation.clone() + self.modulation.val();
+        let part = |index: usize| modulation.clone().narrow(1, index * d, d);
+        let rows = &context.rows;
+
+        let normed =
+            kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(0), scale: part(1), rows });
+        let x = kernels::gated_residual(GatedResidual { x, y: self.attend(normed, context), gate: part(2), rows });
+        let x = x.clone() + self.attend_to_prompt(kernels::rms_norm(x, self.norm_cross.val()), context);
+        let normed =
+            kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(3), scale: part(4), rows });
+        let y = self.down.forward(kernels::gelu(self.up.forward(normed)));
+        kernels::gated_residual(GatedResidual { x, y, gate: part(5), rows })
+    }
+
+    fn attend(&self, x: Tensor<2>, context: &Context<'_>) -> Tensor<2> {
+        let rotated = |projection: &Linear, weight: &Param<Tensor<1>>| {
+            kernels::head_norm_rotary(HeadNormRotary {
+                x: projection.forward(x.clone()),
+                weight: weight.val(),
+                heads: context.heads,
+                rotary: Some(context.rotary.clone()),
+            })
+        };
+        let attended = kernels::attention(Attention {
+            query: rotated(&self.query, &self.norm_query),
+            key: rotated(&self.key, &self.norm_key),
+            value: self.value.forward(x.clone()),
+            heads: context.heads,
+            query_segments: &context.segments,
+            key_segments: &context.segments,
+        });
+        self.output.forward(attended)
+    }
+
+    fn attend_to_prompt(&self, x: Tensor<2>, context: &Context<'_>) -> Tensor<2> {
+        let normed = |x: Tensor<2>, weight: &Param<Tensor<1>>| {
+            kernels::head_norm_rotary(HeadNormRotary { x, weight: weight.val(), heads: context.heads, rotary: None })
+        };
+        let prompt = &context.prompt_embeds.tokens;
+        let attended = kernels::attention(Attention {
+            query: normed(self.cross_query.forward(x), &self.norm_cross_query),
+            key: normed(self.cross_key.forward(prompt.clone()), &self.norm_cross_key),
+            value: self.cross_value.forward(prompt.clone()),
+            heads: context.heads,
+            query_segments: &context.segments,
+            key_segments: &context.prompt_embeds.segments,
+        });
+        self.cross_output.forward(attended)
+    }
+}

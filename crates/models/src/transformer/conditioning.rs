@@ -1,0 +1,165 @@
+//! What a latent frame is told beside its prompt's tokens: its noise level, its prompt as a whole, its camera.
+
+use std::collections::HashMap;
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor, TensorData},
+};
+use kernels::Rows;
+
+use super::{TransformerConfig, TransformerInput};
+use crate::{
+    WeightInit,
+    layers::{Linear, LinearConfig},
+    text::PromptEmbeds,
+};
+
+/// Sines and cosines that stand for a noise level.
+const LEVEL_FEATURES: usize = 128;
+/// Sines and cosines for each normalised coordinate.
+const PLACE_FREQUENCIES: usize = 4;
+/// Per token: three coordinates, and the logarithms of the grid's three sides.
+const PLACE_FEATURES: usize = 3 * 2 * PLACE_FREQUENCIES + 3;
+
+/// Camera pose of one latent frame relative to the first: translation in metres, then rotation vector in radians.
+pub type CameraPose = [f32; 6];
+
+/// Turns noise level, prompt and camera into one embedding for each distinct (clip, latent frame, level).
+#[derive(Module, Debug)]
+pub(super) struct Conditioning {
+    level_in: Linear,
+    level_out: Linear,
+    prompt: Linear,
+    camera_in: Linear,
+    camera_out: Linear,
+    no_camera: Param<Tensor<1>>,
+    place: Linear,
+}
+
+impl Conditioning {
+    pub(super) fn init(config: &TransformerConfig, weights: &mut WeightInit) -> Self {
+        let d = config.width;
+        Self {
+            level_in: LinearConfig::new(LEVEL_FEATURES, d).init(weights),
+            level_out: LinearConfig::new(d, d).init(weights),
+            prompt: LinearConfig::new(config.text_width, d).init(weights),
+            camera_in: LinearConfig::new(6, d).init(weights),
+            camera_out: LinearConfig::new(d, d).init_zero(weights),
+            no_camera: weights.zeros([d]),
+            place: LinearConfig::new(PLACE_FEATURES, d).init(weights),
+        }
+    }
+
+    /// Embeddings `[L, D]`, and for each token which of them is its own.
+    pub(super) fn forward(&self, input: &TransformerInput<'_>) -> (Tensor<2>, Rows) {
+        let device = input.patches.device();
+        let table = LevelTable::collect(input);
+        let rows = table.keys.len();
+        let features = Tensor::from_data(TensorData::new(table.level_features(), [rows, LEVEL_FEATURES]), &device);
+        let level = self.level_out.forward(kernels::silu(self.level_in.forward(features)));
+
+        let pooled = self.prompt.forward(mean_by_prompt(input.prompt_embeds, &device)); // [clips, D]
+        let clips = Rows::new(table.keys.iter().map(|key| key.clip));
+        let prompt = pooled.select(0, clips.to_tensor(&device));
+
+        let (poses, known) = table.cameras(input);
+        let known = Tensor::<2>::from_data(TensorData::new(known, [rows, 1]), &device);
+        let poses = Tensor::from_data(TensorData::new(poses, [rows, 6]), &device);
+        let camera = self.camera_out.forward(kernels::silu(self.camera_in.forward(poses)));
+        let unknown = (known.clone().neg() + 1.0) * self.no_camera.val().unsqueeze::<2>();
+        (level + prompt + camera * known + unknown, Rows::new(table.rows))
+    }
+
+    /// Where each token is in its clip, as an embedding `[N, D]` added to the token.
+    ///
+    /// Coordinates are relative to the clip's sides, so that a place means the same at every size.
+    pub(super) fn places(&self, input: &TransformerInput<'_>) -> Tensor<2> {
+        let mut features = Vec::new();
+        for grid in input.grids {
+            let sides = [grid.frames, grid.rows, grid.columns];
+            for position in grid.positions() {
+                for (index, side) in position.into_iter().zip(sides) {
+                    let relative = (index as f32 + 0.5) / side as f32;
+                    for octave in 0..PLACE_FREQUENCIES {
+                        let angle = relative * std::f32::consts::PI * (1 << octave) as f32;
+                        features.extend([angle.sin(), angle.cos()]);
+                    }
+                }
+                features.extend(sides.map(|side| (side as f32).ln() - 1.5));
+            }
+        }
+        let tokens = features.len() / PLACE_FEATURES;
+        let features = TensorData::new(features, [tokens, PLACE_FEATURES]);
+        self.place.forward(Tensor::from_data(features, &input.patches.device()))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct LevelKey {
+    clip: u32,
+    frame: u32,
+    level_bits: u32,
+}
+
+/// The distinct (clip, latent frame, level) of a batch; few, since most frames have one level.
+struct LevelTable {
+    keys: Vec<LevelKey>,
+    rows: Vec<u32>,
+}
+
+impl LevelTable {
+    fn collect(input: &TransformerInput<'_>) -> Self {
+        let mut seen = HashMap::new();
+        let mut table = Self { keys: Vec::new(), rows: Vec::with_capacity(input.levels.len()) };
+        let places = input
+            .grids
+            .iter()
+            .enumerate()
+            .flat_map(|(clip, grid)| grid.positions().map(move |[frame, ..]| (clip as u32, frame as u32)));
+        for ((clip, frame), level) in places.zip(input.levels) {
+            let key = LevelKey { clip, frame, level_bits: level.to_bits() };
+            let row = *seen.entry(key).or_insert_with(|| {
+                table.keys.push(key);
+                table.keys.len() as u32 - 1
+            });
+            table.rows.push(row);
+        }
+        table
+    }
+
+    fn level_features(&self) -> Vec<f32> {
+        let half = LEVEL_FEATURES / 2;
+        let frequencies: Vec<f32> = (0..half).map(|i| 1000.0 * 10_000f32.powf(-(i as f32) / half as f32)).collect();
+        let mut features = Vec::with_capacity(self.keys.len() * LEVEL_FEATURES);
+        for key in &self.keys {
+            let level = f32::from_bits(key.level_bits);
+            features.extend(frequencies.iter().map(|frequency| (level * frequency).cos()));
+            features.extend(frequencies.iter().map(|frequency| (level * frequency).sin()));
+        }
+        features
+    }
+
+    fn cameras(&self, input: &TransformerInput<'_>) -> (Vec<f32>, Vec<f32>) {
+        let mut poses = Vec::with_capacity(self.keys.len() * 6);
+        let mut known = Vec::with_capacity(self.keys.len());
+        for key in &self.keys {
+            let path = input.cameras.get(key.clip as usize).and_then(Option::as_ref);
+            let pose = path.and_then(|path| path.get(key.frame as usize));
+            poses.extend(pose.copied().unwrap_or_default());
+            known.push(if pose.is_some() { 1.0 } else { 0.0 });
+        }
+        (poses, known)
+    }
+}
+
+/// Mean of each prompt's token embeddings: `[clips, text_width]`.
+fn mean_by_prompt(prompt_embeds: &PromptEmbeds, device: &Device) -> Tensor<2> {
+    let (clips, tokens) = (prompt_embeds.segments.len(), prompt_embeds.segments.total());
+    let mut weights = vec![0.0; clips * tokens];
+    for (clip, range) in prompt_embeds.segments.ranges().enumerate() {
+        let weight = 1.0 / range.len().max(1) as f32;
+        weights[clip * tokens..][range].fill(weight);
+    }
+    Tensor::<2>::from_data(TensorData::new(weights, [clips, tokens]), device).matmul(prompt_embeds.tokens.clone())
+}
