@@ -1,0 +1,97 @@
+//! Gaussian noise that depends on nothing but its seed and its place.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use rand::RngCore;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// Standard Gaussian noise, one seed per batch element.
+///
+/// The same seed gives the same bits on every machine, device and number of threads, whatever else is in the
+/// batch. Every latent frame draws from its own stream, so that a longer clip begins with a shorter one's noise.
+///
+/// # Shapes  `[C, T, H, W]` and B seeds → `[B, C, T, H, W]`
+pub fn noise([channels, frames, height, width]: [usize; 4], seeds: &[u64], device: &Device) -> Tensor<5> {
+    let frame_len = channels * height * width;
+    let mut values = Vec::with_capacity(seeds.len() * frames * frame_len);
+    for &seed in seeds {
+        for frame in 0..frames {
+            let mut rng = stream(seed, frame as u64);
+            values.extend(std::iter::repeat_with(|| gaussian_pair(&mut rng)).flatten().take(frame_len));
+        }
+    }
+    // [B, T, C, H, W]
+    let values = TensorData::new(values, [seeds.len(), frames, channels, height, width]);
+    // [B, C, T, H, W]
+    Tensor::<5>::from_data(values, (device, DType::F32)).swap_dims(1, 2)
+}
+
+/// The random numbers of one stream of a seed.
+///
+/// The seed is the key itself, not stretched by a library's hash that may change between versions.
+pub fn stream(seed: u64, stream: u64) -> ChaCha12Rng {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut rng = ChaCha12Rng::from_seed(key);
+    rng.set_stream(stream);
+    rng
+}
+
+/// Two independent standard Gaussian numbers.
+///
+/// Formula:  √(−2 ln u₁)·(cos 2πu₂, sin 2πu₂)
+///
+/// `libm` is used because the standard library's logarithm and cosine differ between platforms in the last bit.
+///
+/// # Source  Box & Muller 1958
+pub(crate) fn gaussian_pair(rng: &mut (impl RngCore + ?Sized)) -> [f32; 2] {
+    // 53 random bits, in (0, 1] so that the logarithm is finite.
+    let mut uniform = || ((rng.next_u64() >> 11) + 1) as f64 * (0.5f64).powi(53);
+    let radius = (-2.0 * libm::log(uniform())).sqrt();
+    let angle = std::f64::consts::TAU * uniform();
+    [(radius * libm::cos(angle)) as f32, (radius * libm::sin(angle)) as f32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(shape: [usize; 4], seeds: &[u64]) -> Vec<f32> {
+        noise(shape, seeds, &Device::default()).try_into_vec_as().unwrap()
+    }
+
+    #[test]
+    fn is_standard_gaussian() {
+        let x = values([4, 5, 64, 64], &[7]);
+        let n = x.len() as f64;
+        let moment = |power| x.iter().map(|&x| f64::from(x).powi(power)).sum::<f64>() / n;
+        // Four standard errors of each moment.
+        for (power, expected, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)] {
+            let error: f64 = moment(power) - expected;
+            assert!(error.abs() < 4.0 * f64::sqrt(variance / n), "moment {power} is off by {error}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_noise_whatever_else_is_in_the_batch() {
+        let alone = values([2, 3, 4, 5], &[11]);
+        let second = values([2, 3, 4, 5], &[3, 11]);
+        assert_eq!(alone, second[alone.len()..]);
+        assert_ne!(alone, second[..alone.len()]);
+    }
+
+    #[test]
+    fn a_longer_clip_begins_with_the_noise_of_a_shorter_one() {
+        let device = Device::default();
+        let short: Vec<f32> = noise([2, 3, 4, 5], &[11], &device).try_into_vec_as().unwrap();
+        let long = noise([2, 6, 4, 5], &[11], &device).narrow(2, 0, 3);
+        assert_eq!(short, long.try_into_vec_as::<f32>().unwrap());
+    }
+
+    #[test]
+    fn the_noise_of_a_seed_never_changes() {
+        // Written down once: these bits belong to every video that names this seed.
+        let first = values([1, 1, 1, 4], &[42]);
+        assert_eq!(first.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), [0, 0, 0, 0]);
+    }
+}
