@@ -1,0 +1,179 @@
+//! Draws a stage at a moment: a small CPU ray tracer whose solids are all analytic.
+//!
+//! The same stage, moment and resolution give the same bytes, on any number of threads: nothing here is shared
+//! between frames, so callers draw frames side by side.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | `solid`, `body` | the unit solids, and solids posed in the world |
+//! | `light`, `sky`, `ground` | what surrounds them |
+//! | `trace` | follows one ray |
+//! | `palette`, `texture`, `tone` | named colours, noise, linear light to sRGB |
+
+mod body;
+mod ground;
+mod light;
+pub mod palette;
+mod sky;
+mod solid;
+mod texture;
+mod tone;
+mod trace;
+
+use crate::stage::{Moment, Stage};
+use body::{Body, Ray};
+use glam::Vec3;
+use trace::{Sample, Scene};
+use video::{Frame, Resolution};
+
+/// One drawn picture with its ground truth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// What is seen.
+    pub frame: Frame,
+    /// Object index + 1 for each pixel, 0 for background, row by row from the top.
+    pub ids: Vec<u8>,
+    /// For each object, the share of its pixels that nothing stands in front of; 0 when it is outside the picture.
+    pub visible: Vec<f32>,
+}
+
+/// Draws one stage at any moment; holds all that does not change during a film.
+pub struct Renderer {
+    stage: Stage,
+    rig: light::Rig,
+    sky: sky::Sky,
+    ground: ground::Ground,
+}
+
+impl Renderer {
+    /// Prepares for drawing `stage`; cheap enough to do for every clip.
+    pub fn new(stage: &Stage) -> Self {
+        let rig = light::Rig::new(stage);
+        Self { sky: sky::Sky::new(stage, &rig), ground: ground::Ground::new(stage), rig, stage: stage.clone() }
+    }
+
+    /// Draws the picture and its ground truth.
+    ///
+    /// Objects without a pose in `moment` are left out.
+    pub fn draw(&self, moment: &Moment, resolution: Resolution) -> Picture {
+        let scene = self.scene(moment, resolution);
+        let lens = Lens::new(moment, resolution);
+        let (frame, ids) = paint(&scene, &lens, resolution);
+        let visible = visible_shares(&scene, &lens, resolution, &ids, self.stage.props.len());
+        Picture { frame, ids, visible }
+    }
+
+    /// Draws the picture alone, a little faster.
+    pub fn draw_frame(&self, moment: &Moment, resolution: Resolution) -> Frame {
+        paint(&self.scene(moment, resolution), &Lens::new(moment, resolution), resolution).0
+    }
+
+    fn scene(&self, moment: &Moment, resolution: Resolution) -> Scene<'_> {
+        let bodies = self.stage.props.iter().zip(&moment.poses).map(|(prop, pose)| Body::new(prop, pose)).collect();
+        Scene {
+            stage: &self.stage,
+            rig: &self.rig,
+            sky: &self.sky,
+            ground: &self.ground,
+            bodies,
+            time_secs: moment.time_secs,
+            pixel: moment.camera.vertical_fov / resolution.height() as f32,
+        }
+    }
+}
+
+/// Turns picture positions into rays.
+struct Lens {
+    eye: Vec3,
+    /// Direction through the top left corner of the picture, and the steps of one pixel right and down.
+    corner: Vec3,
+    right: Vec3,
+    down: Vec3,
+}
+
+impl Lens {
+    fn new(moment: &Moment, resolution: Resolution) -> Self {
+        let pose = moment.camera.pose;
+        let tall = (0.5 * moment.camera.vertical_fov).tan();
+        let step = 2.0 * tall / resolution.height() as f32;
+        let (right, down) = (pose.rotation * Vec3::X * step, pose.rotation * Vec3::NEG_Y * step);
+        let forward = pose.rotation * Vec3::NEG_Z;
+        let corner = forward - right * (resolution.width() as f32 * 0.5) - down * (resolution.height() as f32 * 0.5);
+        Self { eye: pose.position, corner, right, down }
+    }
+
+    /// The ray through (`x`, `y`), in pixels from the top left corner.
+    #[inline]
+    fn ray(&self, x: f32, y: f32) -> Ray {
+        Ray { origin: self.eye, direction: (self.corner + self.right * x + self.down * y).normalize() }
+    }
+}
+
+/// Where in a pixel the extra samples of an edge lie: a square turned so that no two share a row or column.
+const EDGE_SAMPLES: [(f32, f32); 4] = [(0.375, 0.125), (0.875, 0.375), (0.625, 0.875), (0.125, 0.625)];
+/// Difference in linear light above which two neighbours count as an edge.
+const EDGE_CONTRAST: f32 = 0.05;
+
+fn paint(scene: &Scene<'_>, lens: &Lens, resolution: Resolution) -> (Frame, Vec<u8>) {
+    let (width, height) = (resolution.width() as usize, resolution.height() as usize);
+    let mut samples: Vec<Sample> = Vec::with_capacity(width * height);
+    for y in 0..height {
+        for x in 0..width {
+            samples.push(scene.look(&lens.ray(x as f32 + 0.5, y as f32 + 0.5)));
+        }
+    }
+    let mut edge = vec![false; width * height];
+    let mut compare = |a: usize, b: usize| {
+        let (one, other) = (&samples[a], &samples[b]);
+        if one.id != other.id || contrast(one.light, other.light) > EDGE_CONTRAST {
+            (edge[a], edge[b]) = (true, true);
+        }
+    };
+    for index in 0..width * height {
+        if index % width + 1 < width {
+            compare(index, index + 1);
+        }
+        if index + width < width * height {
+            compare(index, index + width);
+        }
+    }
+    let mut rgb = Vec::with_capacity(width * height * 3);
+    for (index, sample) in samples.iter().enumerate() {
+        let light = if edge[index] {
+            let (x, y) = ((index % width) as f32, (index / width) as f32);
+            let sum: Vec3 =
+                EDGE_SAMPLES.iter().map(|(dx, dy)| scene.look(&lens.ray(x + dx, y + dy)).light.min(Vec3::ONE)).sum();
+            sum * (1.0 / EDGE_SAMPLES.len() as f32)
+        } else {
+            sample.light
+        };
+        rgb.extend_from_slice(&tone::srgb_bytes(light));
+    }
+    let mut frame = Frame::filled(resolution, [0; 3]);
+    frame.rgb_mut().copy_from_slice(&rgb);
+    (frame, samples.iter().map(|sample| sample.id).collect())
+}
+
+fn contrast(one: Vec3, other: Vec3) -> f32 {
+    (one.min(Vec3::ONE) - other.min(Vec3::ONE)).abs().max_element()
+}
+
+/// Each object's seen pixels over the pixels that it would have alone.
+fn visible_shares(scene: &Scene<'_>, lens: &Lens, resolution: Resolution, ids: &[u8], props: usize) -> Vec<f32> {
+    let width = resolution.width() as usize;
+    let mut seen = vec![0u32; 256];
+    let mut alone = vec![0u32; scene.bodies.len()];
+    for (index, &id) in ids.iter().enumerate() {
+        seen[usize::from(id)] += 1;
+        let ray = lens.ray((index % width) as f32 + 0.5, (index / width) as f32 + 0.5);
+        for (body, count) in scene.bodies.iter().zip(&mut alone) {
+            *count += u32::from(body.hit(&ray, f32::MAX).is_some());
+        }
+    }
+    (0..props)
+        .map(|prop| {
+            let whole = alone.get(prop).copied().unwrap_or(0);
+            if whole == 0 { 0.0 } else { seen[prop + 1] as f32 / whole as f32 }
+        })
+        .collect()
+}
