@@ -19,7 +19,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut sheets = Vec::new();
     for &motion in Motion::ALL {
         let still = Weights::only(CameraMove::Still);
-        sheets.push((motion.to_string(), Distribution { motions: Weights::only(motion), cameras: still, ..base.clone() }));
+        sheets.push((
+            motion.to_string(),
+            Distribution { motions: Weights::only(motion), cameras: still, ..base.clone() },
+        ));
     }
     for &camera in CameraMove::ALL {
         sheets.push((format!("camera-{camera}"), Distribution { cameras: Weights::only(camera), ..base.clone() }));
