@@ -1,1 +1,33 @@
-//! Recipes, the training loop, EMA and resuming
+//! Recipes and the loop that carries them out: worlds → autoencoder → latents → transformer → a model folder.
+//!
+//! Knows nothing of terminals: what happens is told to a [`Monitor`].
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`recipe`] | what to train, as TOML |
+//! | [`run`](mod@run) | a recipe from its first stage to its last, resumed where it stopped |
+//! | [`autoencoder`] | the first stage: pixels to latents and back |
+//! | [`latents`] | simulated films, encoded and cached |
+//! | [`denoising`] | the later stages: text encoder and transformer |
+//! | [`optimizer`] | AdamW with clipping by global norm, and the moving average |
+//! | [`state`] | checkpoints that are whole or not there |
+//! | [`films`] | simulated films as pixels |
+//! | [`log`] | JSONL log, and the curves drawn from it |
+//! | [`error`] | [`TrainingError`], the one error of this crate |
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod autoencoder;
+pub mod denoising;
+pub mod error;
+pub mod films;
+pub mod latents;
+pub mod log;
+pub mod optimizer;
+pub mod recipe;
+pub mod run;
+pub mod state;
+
+pub use error::TrainingError;
+pub use log::{Monitor, Quiet, StepReport};
+pub use recipe::Recipe;
+pub use run::{Run, run};

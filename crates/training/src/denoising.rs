@@ -1,0 +1,283 @@
+//! The later stages: text encoder and transformer learn to denoise cached latents.
+//!
+//! Each step is a pack of clips and images of different sizes. Loss: the squared error of the velocity, over the
+//! tokens that are not given.
+
+use std::path::Path;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use dataset::{
+    latents::{LatentCache, LatentSample},
+    packing::{Packer, PackingSettings},
+};
+use diffusion::training_levels::TrainingLevels;
+use models::{
+    TextEncoder, Tokenizer, Transformer,
+    transformer::{CameraPose, PATCH, TokenGrid, TransformerInput},
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::json;
+
+use crate::{Monitor, StepReport, TrainingError, log::Log, optimizer::Optimizer, recipe::StageRecipe, state};
+
+/// Noise levels at which the validation loss is told.
+pub const VALIDATION_LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
+
+/// What is trained together: the prompt's reader and the denoiser.
+#[derive(Module, Debug)]
+pub struct DenoisingModel {
+    /// Token ids to embeddings.
+    pub text_encoder: TextEncoder,
+    /// The denoising network.
+    pub transformer: Transformer,
+}
+
+/// What a stage trains on.
+#[derive(Debug)]
+pub struct StageData<'a> {
+    /// Films to learn from.
+    pub training: &'a LatentCache,
+    /// Films of held-out worlds.
+    pub validation: &'a LatentCache,
+    /// Captions to ids.
+    pub tokenizer: &'a Tokenizer,
+}
+
+/// Noisy packed clips and what the model should say of them.
+struct Batch {
+    patches: Tensor<2>,
+    velocity: Tensor<2>,
+    /// 1 for tokens that are to be imagined, 0 for given ones, `[N, 1]`.
+    weight: Tensor<2>,
+    weight_sum: f32,
+    grids: Vec<TokenGrid>,
+    levels: Vec<f32>,
+    prompts: Vec<Vec<u32>>,
+    cameras: Vec<Option<Vec<CameraPose>>>,
+}
+
+/// One clip on its way into a batch.
+struct NoisedClip<'a> {
+    sample: &'a LatentSample,
+    /// One level for each latent frame.
+    levels: Vec<f32>,
+    caption: &'a str,
+    camera: bool,
+}
+
+/// Trains one stage, or goes on training it; the optimizer then holds the averaged weights.
+///
+/// # Errors
+/// [`TrainingError`]; after [`TrainingError::Interrupted`] the same call goes on.
+pub fn train(
+    (stage, seed): (&StageRecipe, u64),
+    data: &StageData<'_>,
+    initial: DenoisingModel,
+    folder: &Path,
+    monitor: &mut dyn Monitor,
+) -> Result<Optimizer, TrainingError> {
+    std::fs::create_dir_all(folder).map_err(TrainingError::file("create", folder))?;
+    let mut optimizer = Optimizer::new(&initial);
+    let mut model = state::resume(folder, initial, &mut optimizer)?;
+    let levels = stage.levels.clone().init()?;
+    let mut packer = Packer::new(
+        data.training.token_grids(PATCH)?,
+        PackingSettings { max_tokens: stage.max_tokens, look_ahead: 256, seed },
+    )?;
+    let efficiency = packer.report().efficiency();
+    monitor.note(&format!("stage {}: packs are {:.1} % full", stage.name, 100.0 * efficiency));
+    for _ in 0..optimizer.step {
+        packer.next_pack();
+    }
+    let mut log = Log::open(&folder.join("log.jsonl"), optimizer.step)?;
+    while optimizer.step < stage.steps {
+        let step = optimizer.step + 1;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(step);
+        let samples: Vec<_> =
+            packer.next_pack().samples.into_iter().filter_map(|index| data.training.get(index)).collect();
+        let batch = training_batch(&samples, stage, (&levels, data.tokenizer), &mut rng)?;
+        let loss = loss(&model, &batch);
+        let value = loss.clone().into_scalar::<f32>();
+        let not_finite = |what| TrainingError::NotFinite {
+            what,
+            stage: stage.name.clone(),
+            step,
+            batch: samples.iter().map(|sample| sample.seed.to_string()).collect::<Vec<_>>().join(" "),
+            checkpoint: state::latest_name(folder),
+        };
+        if !value.is_finite() {
+            return Err(not_finite("loss"));
+        }
+        let gradients = Optimizer::collect(&model, loss.backward());
+        if !gradients.0.is_finite() {
+            return Err(not_finite("gradient"));
+        }
+        let (updated, report) = optimizer.update(model, gradients, (&stage.optimizer, stage.steps));
+        model = updated;
+        log.write(
+            "step",
+            step,
+            json!({
+                "loss": value,
+                "gradient_norm": report.gradient_norm,
+                "learning_rate": report.learning_rate,
+                "clips": samples.len(),
+                "tokens": batch.levels.len(),
+            }),
+        )?;
+        let last = step == stage.steps;
+        if last || step % stage.intervals.validation_steps == 0 {
+            let losses = validation_losses(&averaged(model.clone(), &optimizer)?, data)?;
+            let by_level: Vec<_> = losses.iter().map(|(level, loss)| format!("{level}: {loss:.4}")).collect();
+            monitor.note(&format!(
+                "stage {} step {step}: validation loss by level {}",
+                stage.name,
+                by_level.join(", ")
+            ));
+            log.write("validation", step, json!({ "loss_by_level": losses }))?;
+        }
+        let report = StepReport { stage: &stage.name, step, steps: stage.steps, loss: value };
+        let stop = monitor.step(&report).is_break();
+        if last || stop || step % stage.intervals.checkpoint_steps == 0 {
+            state::save(folder, &model, &optimizer)?;
+        }
+        if stop {
+            return Err(TrainingError::Interrupted { step });
+        }
+    }
+    Ok(optimizer)
+}
+
+/// The model with averaged weights, for use and not for training.
+///
+/// # Errors
+/// [`TrainingError::Model`] when the weights do not fit the model.
+pub fn averaged(model: DenoisingModel, optimizer: &Optimizer) -> Result<DenoisingModel, TrainingError> {
+    let path = Path::new("averaged weights");
+    Ok(models::checkpoint::put_tensors(model.valid(), &optimizer.ema(), path, "denoising model")?)
+}
+
+/// Loss at each of [`VALIDATION_LEVELS`], over all held-out films, with the same noise every time.
+///
+/// # Errors
+/// [`TrainingError`] when a caption is longer than the text encoder reads.
+pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result<Vec<(f32, f32)>, TrainingError> {
+    let mut losses = Vec::new();
+    for level in VALIDATION_LEVELS {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let clips = data.validation.samples().iter().map(|sample| NoisedClip {
+            sample,
+            levels: vec![level; sample.shape[1]],
+            caption: sample.captions.get(1).map_or("", String::as_str),
+            camera: false,
+        });
+        let batch = batch(clips, (data.tokenizer, model.text_encoder.config().max_tokens), &mut rng)?;
+        losses.push((level, loss(model, &batch).into_scalar::<f32>()));
+    }
+    Ok(losses)
+}
+
+fn training_batch(
+    samples: &[&LatentSample],
+    stage: &StageRecipe,
+    (levels, tokenizer): (&TrainingLevels, &Tokenizer),
+    rng: &mut ChaCha8Rng,
+) -> Result<Batch, TrainingError> {
+    let mut clips = Vec::with_capacity(samples.len());
+    for sample in samples {
+        let [_, t, h, w] = sample.shape;
+        let caption = &sample.captions[rng.random_range(0..sample.captions.len())];
+        clips.push(NoisedClip {
+            sample,
+            levels: levels.sample(t, t * h * w / (PATCH * PATCH), rng),
+            caption: if rng.random::<f32>() < stage.caption_dropout { "" } else { caption },
+            camera: rng.random::<f32>() >= stage.camera_dropout,
+        });
+    }
+    batch(clips.into_iter(), (tokenizer, usize::MAX), rng)
+}
+
+/// Noises clips, cuts them into patches and lays them one after another.
+fn batch<'a>(
+    clips: impl Iterator<Item = NoisedClip<'a>>,
+    (tokenizer, max_tokens): (&Tokenizer, usize),
+    rng: &mut ChaCha8Rng,
+) -> Result<Batch, TrainingError> {
+    let (mut patches, mut velocity, mut levels) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut grids, mut prompts, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
+    let mut width = 0;
+    for clip in clips {
+        let [c, t, h, w] = clip.sample.shape;
+        let Some(grid) = TokenGrid::from_latents(t, h, w) else { continue };
+        width = c * PATCH * PATCH;
+        let mut noise = NormalStream::new(rng.random());
+        for [frame, row, column] in grid.positions() {
+            let level = clip.levels[frame];
+            levels.push(level);
+            for channel in 0..c {
+                for offset in 0..PATCH * PATCH {
+                    let (y, x) = (row * PATCH + offset / PATCH, column * PATCH + offset % PATCH);
+                    let data = clip.sample.latents[((channel * t + frame) * h + y) * w + x].to_f32();
+                    let noise = noise.next();
+                    patches.push((1.0 - level) * data + level * noise);
+                    velocity.push(noise - data);
+                }
+            }
+        }
+        grids.push(grid);
+        prompts.push(tokenizer.encode(clip.caption, max_tokens)?);
+        cameras.push(if clip.camera { clip.sample.camera.clone() } else { None });
+    }
+    let device = Device::flex();
+    let tokens = levels.len();
+    let weight: Vec<f32> = levels.iter().map(|level| if *level > 0.0 { 1.0 } else { 0.0 }).collect();
+    Ok(Batch {
+        patches: Tensor::from_data(TensorData::new(patches, [tokens, width]), &device),
+        velocity: Tensor::from_data(TensorData::new(velocity, [tokens, width]), &device),
+        weight_sum: (weight.iter().sum::<f32>() * width as f32).max(1.0),
+        weight: Tensor::from_data(TensorData::new(weight, [tokens, 1]), &device),
+        grids,
+        levels,
+        prompts,
+        cameras,
+    })
+}
+
+fn loss(model: &DenoisingModel, batch: &Batch) -> Tensor<1> {
+    let predicted = model.transformer.forward(&TransformerInput {
+        patches: batch.patches.clone(),
+        grids: &batch.grids,
+        levels: &batch.levels,
+        prompt_embeds: &model.text_encoder.forward(&batch.prompts),
+        cameras: &batch.cameras,
+    });
+    let error = (predicted - batch.velocity.clone()) * batch.weight.clone();
+    error.powi_scalar(2).sum() / batch.weight_sum
+}
+
+/// Normal numbers from a fast generator, two at a time (Box and Muller 1958).
+struct NormalStream {
+    rng: rand_chacha::ChaCha8Rng,
+    spare: Option<f32>,
+}
+
+impl NormalStream {
+    fn new(seed: u64) -> Self {
+        Self { rng: ChaCha8Rng::seed_from_u64(seed), spare: None }
+    }
+
+    fn next(&mut self) -> f32 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        let radius = (-2.0 * (1.0 - self.rng.random::<f32>()).ln()).sqrt();
+        let (sin, cos) = (std::f32::consts::TAU * self.rng.random::<f32>()).sin_cos();
+        self.spare = Some(radius * sin);
+        radius * cos
+    }
+}

@@ -1,0 +1,68 @@
+//! Simulated films as pixels.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::Rng;
+use video::{FrameRate, Resolution};
+use worlds::{Captions, FilmSettings, World, camera_path};
+
+use crate::{TrainingError, recipe::FilmsRecipe};
+
+/// A film with what is said of it.
+#[derive(Clone, Debug)]
+pub struct TrainingFilm {
+    /// `[T, H, W, 3]`, 8-bit.
+    pub pixels: Vec<u8>,
+    /// Number of frames.
+    pub num_frames: usize,
+    /// Size of the pictures.
+    pub resolution: Resolution,
+    /// Captions in two languages and lengths.
+    pub captions: Captions,
+    /// Camera pose of every frame, relative to the first.
+    pub camera: Vec<[f32; 6]>,
+    /// The main object and what it does.
+    pub labels: worlds::Labels,
+    /// What the world was drawn from.
+    pub seed: u64,
+}
+
+/// Simulates and renders one film of a set.
+///
+/// # Errors
+/// [`TrainingError::Recipe`] or [`TrainingError::Worlds`] when the set cannot be filmed.
+pub fn film(films: &FilmsRecipe, frame_rate: u32, seed: u64) -> Result<TrainingFilm, TrainingError> {
+    let resolution = films.resolution()?;
+    let rate = FrameRate::new(frame_rate, 1).map_err(worlds::WorldsError::from)?;
+    let world = World::try_sample(&films.distribution(frame_rate), seed)?;
+    let settings = FilmSettings { resolution, frame_rate: rate, num_frames: films.num_frames };
+    let pixels = world.frames(settings).into_iter().flat_map(video::Frame::into_rgb).collect();
+    let camera = camera_path(&world.moments(settings));
+    let (captions, labels) = (world.captions(), world.labels());
+    Ok(TrainingFilm { pixels, num_frames: films.num_frames, resolution, captions, camera, labels, seed })
+}
+
+/// Films of one size as a batch.
+///
+/// # Shapes  → `[B, 3, T, H, W]`
+/// # Units   −1 to 1
+/// # Panics  when the films differ in size
+pub fn pixels_from_films(films: &[&TrainingFilm], device: &Device) -> Tensor<5> {
+    let (frames, size) = (films[0].num_frames, films[0].resolution);
+    let plane = size.pixel_count();
+    let mut values = vec![0.0; films.len() * 3 * frames * plane];
+    for (film, out) in films.iter().zip(values.chunks_exact_mut(3 * frames * plane)) {
+        assert_eq!((film.num_frames, film.resolution), (frames, size), "films of one batch have one size");
+        for (index, rgb) in film.pixels.chunks_exact(3).enumerate() {
+            for channel in 0..3 {
+                out[channel * frames * plane + index] = f32::from(rgb[channel]) / 127.5 - 1.0;
+            }
+        }
+    }
+    let shape = [films.len(), 3, frames, size.height() as usize, size.width() as usize];
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Which films of a set are in a batch: `count` distinct ones, if there are so many.
+pub fn draw(rng: &mut impl Rng, count: usize, available: usize) -> Vec<usize> {
+    rand::seq::index::sample(rng, available, count.min(available)).into_vec()
+}

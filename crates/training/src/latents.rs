@@ -1,0 +1,133 @@
+//! Simulated films, encoded and cached, so that the transformer's cores do nothing else.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use dataset::latents::{
+    AutoencoderFingerprint, LatentCache, LatentCacheSettings, LatentSample, LatentWriter, LatentWriterSettings,
+};
+use half::f16;
+use models::{Autoencoder, autoencoder::TEMPORAL_FACTOR, checkpoint};
+use rayon::prelude::*;
+
+use crate::{
+    Monitor, Recipe, StepReport, TrainingError,
+    films::{self, TrainingFilm},
+    recipe::FilmsRecipe,
+};
+
+/// Films that are rendered, encoded and written together.
+const PORTION: u64 = 32;
+/// Films from which the latents' mean and standard deviation are taken.
+const STATISTICS_FILMS: u64 = 192;
+/// Samples in one file of the cache: what is lost at most when a run is killed.
+const SAMPLES_PER_FILE: u64 = 512;
+
+/// Measures mean and standard deviation of each latent channel over the first stage's films.
+///
+/// # Errors
+/// [`TrainingError`] when the films cannot be made.
+pub fn with_statistics(autoencoder: Autoencoder, recipe: &Recipe) -> Result<Autoencoder, TrainingError> {
+    let channels = autoencoder.config().latent_channels;
+    let autoencoder = autoencoder.with_latent_statistics(vec![0.0; channels], vec![1.0; channels]);
+    let Some(stage) = recipe.stages.first() else { return Ok(autoencoder) };
+    let (mut sum, mut squares, mut count) = (vec![0.0; channels], vec![0.0; channels], 0.0);
+    for films in &stage.films {
+        let share = (STATISTICS_FILMS / stage.films.len() as u64).clamp(1, films.count);
+        for film in render(films, recipe.frame_rate, 0..share)? {
+            let latents = encode(&autoencoder, &film);
+            let positions = latents.len() / channels;
+            for (channel, values) in latents.chunks_exact(positions).enumerate() {
+                sum[channel] += values.iter().map(|value| f64::from(*value)).sum::<f64>();
+                squares[channel] += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+            }
+            count += positions as f64;
+        }
+    }
+    let mean: Vec<f64> = sum.iter().map(|sum| sum / count).collect();
+    let std = squares.iter().zip(&mean).map(|(squares, mean)| (squares / count - mean * mean).max(1e-8).sqrt() as f32);
+    let std = std.collect();
+    Ok(autoencoder.with_latent_statistics(mean.iter().map(|mean| *mean as f32).collect(), std))
+}
+
+/// Renders, encodes and caches all films of a stage that are not there yet, and reads the cache.
+///
+/// # Errors
+/// [`TrainingError`] when films cannot be made or the cache cannot be written or read.
+pub fn cache(
+    autoencoder: &Autoencoder,
+    (recipe, sets, first_seed): (&Recipe, &[FilmsRecipe], u64),
+    folder: &Path,
+    monitor: &mut dyn Monitor,
+) -> Result<LatentCache, TrainingError> {
+    let fingerprint = fingerprint(autoencoder);
+    let settings = LatentWriterSettings { folder: folder.into(), autoencoder: fingerprint };
+    let mut writer = LatentWriter::open(settings)?;
+    let total: u64 = sets.iter().map(|films| films.count).sum();
+    let mut set_start = 0;
+    for films in sets {
+        let set_end = set_start + films.count;
+        while writer.num_samples() < set_end {
+            let done = writer.num_samples();
+            let end = set_end.min(done + PORTION);
+            // Equal worlds in differently sized sets would be a waste: every sample has a seed of its own.
+            for film in render(films, recipe.frame_rate, first_seed + done..first_seed + end)? {
+                writer.append(&sample(autoencoder, &film))?;
+            }
+            let stop = monitor.step(&StepReport { stage: "latents", step: end, steps: total, loss: 0.0 }).is_break();
+            if stop || end == set_end || end / SAMPLES_PER_FILE > done / SAMPLES_PER_FILE {
+                writer.finish_file()?;
+            }
+            if stop {
+                return Err(TrainingError::Interrupted { step: 0 });
+            }
+        }
+        set_start = set_end;
+    }
+    writer.finish()?;
+    Ok(LatentCache::open(LatentCacheSettings {
+        folder: folder.into(),
+        autoencoder: fingerprint,
+        on_damage: dataset::OnDamage::Refuse,
+        max_bytes: 16 << 30,
+    })?)
+}
+
+fn render(
+    films: &FilmsRecipe,
+    frame_rate: u32,
+    seeds: std::ops::Range<u64>,
+) -> Result<Vec<TrainingFilm>, TrainingError> {
+    seeds.into_par_iter().map(|seed| films::film(films, frame_rate, seed)).collect()
+}
+
+fn encode(autoencoder: &Autoencoder, film: &TrainingFilm) -> Vec<f32> {
+    let latents = autoencoder.encode(films::pixels_from_films(&[film], &Device::flex()));
+    latents.into_data().into_vec().unwrap_or_default()
+}
+
+fn sample(autoencoder: &Autoencoder, film: &TrainingFilm) -> LatentSample {
+    let latents = autoencoder.encode(films::pixels_from_films(&[film], &Device::flex()));
+    let [_, c, t, h, w] = latents.dims();
+    let values: Vec<f32> = latents.into_data().into_vec().unwrap_or_default();
+    let captions = &film.captions;
+    LatentSample {
+        latents: values.into_iter().map(f16::from_f32).collect(),
+        shape: [c, t, h, w],
+        captions: [&captions.short_en, &captions.detailed_en, &captions.short_zh, &captions.detailed_zh]
+            .map(Clone::clone)
+            .to_vec(),
+        // A latent frame ends with the frame that is 4 after the last one's end.
+        camera: Some((0..t).map(|frame| film.camera[frame * TEMPORAL_FACTOR]).collect()),
+        seed: film.seed,
+        labels: serde_json::to_value(film.labels).unwrap_or_default(),
+    }
+}
+
+fn fingerprint(autoencoder: &Autoencoder) -> AutoencoderFingerprint {
+    let tensors = checkpoint::named_tensors(autoencoder);
+    let config = serde_json::to_vec(autoencoder.config()).unwrap_or_default();
+    let parts = tensors.values().filter_map(|data| data.as_slice::<f32>().ok()).map(bytemuck::cast_slice);
+    let parts: Vec<&[u8]> = std::iter::once(config.as_slice()).chain(parts).collect();
+    AutoencoderFingerprint::of(&parts)
+}

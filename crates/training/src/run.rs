@@ -1,0 +1,117 @@
+//! A recipe from its first stage to its last, resumed where it stopped.
+//!
+//! ```text
+//! RUN/
+//!   tokenizer.json
+//!   autoencoder/       checkpoint, log.jsonl, curves.svg
+//!   STAGE/             checkpoint, log.jsonl, curves.svg, latents/, validation/
+//!   model/             the model folder, written after each stage
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use burn::{module::Module, tensor::Device};
+use models::{Bundle, BundleInfo, Tokenizer, WeightInit, bundle::FORMAT_VERSION, checkpoint::Precision};
+use worlds::World;
+
+use crate::{
+    Monitor, Recipe, TrainingError, autoencoder,
+    autoencoder::VALIDATION_SEED,
+    denoising::{self, DenoisingModel, StageData},
+    latents,
+    recipe::{FilmsRecipe, StageRecipe},
+};
+
+/// Held-out films of each set for validation.
+const VALIDATION_FILMS: u64 = 12;
+
+/// A recipe and where its run lives.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What to train.
+    pub recipe: Recipe,
+    /// The run's folder; what is there already is gone on with.
+    pub folder: PathBuf,
+}
+
+/// Carries out a recipe, or goes on with it, and gives back the finished model's folder.
+///
+/// # Errors
+/// [`TrainingError`]; after [`TrainingError::Interrupted`] the same call goes on.
+pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingError> {
+    let Run { recipe, folder } = run;
+    std::fs::create_dir_all(folder).map_err(TrainingError::file("create", folder))?;
+    let tokenizer = tokenizer(recipe, folder, monitor)?;
+    let autoencoder = autoencoder::train(recipe, &folder.join("autoencoder"), monitor)?;
+    monitor.note("measuring the latents");
+    let autoencoder = latents::with_statistics(autoencoder, recipe)?;
+
+    let device = Device::flex().autodiff();
+    let mut weights = WeightInit::new(&device, recipe.seed ^ 1);
+    let text_config = recipe.preset.text_encoder(tokenizer.vocabulary_size());
+    let transformer_config = recipe.preset.transformer(autoencoder.config().latent_channels, text_config.width);
+    let mut model = DenoisingModel {
+        text_encoder: text_config.init(&mut weights),
+        transformer: transformer_config.init(&mut weights),
+    };
+    let target = folder.join("model");
+    let mut first_seed = 0;
+    for stage in &recipe.stages {
+        let stage_folder = folder.join(&stage.name);
+        let sets = (recipe, stage.films.as_slice(), first_seed);
+        let training = latents::cache(&autoencoder, sets, &stage_folder.join("latents"), monitor)?;
+        let held_out = validation_sets(stage);
+        let sets = (recipe, held_out.as_slice(), VALIDATION_SEED);
+        let validation = latents::cache(&autoencoder, sets, &stage_folder.join("validation"), monitor)?;
+        first_seed += stage.films.iter().map(|films| films.count).sum::<u64>();
+
+        let data = StageData { training: &training, validation: &validation, tokenizer: &tokenizer };
+        let optimizer = denoising::train((stage, recipe.seed), &data, model.clone(), &stage_folder, monitor)?;
+        let averaged = denoising::averaged(model, &optimizer)?;
+        let bundle = Bundle {
+            info: BundleInfo {
+                format_version: FORMAT_VERSION,
+                name: recipe.name.clone(),
+                licence: recipe.licence.clone(),
+                trained_on: recipe.trained_on.clone(),
+                frame_rate: recipe.frame_rate,
+                autoencoder: autoencoder.config().clone(),
+                text_encoder: averaged.text_encoder.config().clone(),
+                transformer: averaged.transformer.config().clone(),
+            },
+            autoencoder: autoencoder.clone(),
+            tokenizer: tokenizer.clone(),
+            text_encoder: averaged.text_encoder.clone(),
+            transformer: averaged.transformer.clone(),
+        };
+        bundle.save(&target, Precision::F16)?;
+        monitor.note(&format!("stage {} is done: {}", stage.name, target.display()));
+        model = averaged.train();
+    }
+    Ok(target)
+}
+
+/// The run's tokenizer, trained on the captions of as many worlds as the recipe says.
+fn tokenizer(recipe: &Recipe, folder: &Path, monitor: &mut dyn Monitor) -> Result<Tokenizer, TrainingError> {
+    let path = folder.join("tokenizer.json");
+    if path.exists() {
+        return Ok(Tokenizer::load(&path)?);
+    }
+    monitor.note("training the tokenizer");
+    let distribution = worlds::Distribution::full();
+    let captions: Vec<String> = (0..recipe.tokenizer.worlds)
+        .flat_map(|seed| {
+            let captions = World::sample(&distribution, seed).captions();
+            [captions.short_en, captions.detailed_en, captions.short_zh, captions.detailed_zh]
+        })
+        .collect();
+    let vocabulary_size = recipe.tokenizer.vocabulary_size;
+    let tokenizer = Tokenizer::train(captions.iter().map(String::as_str), vocabulary_size)?;
+    std::fs::write(&path, tokenizer.to_json()?).map_err(TrainingError::file("write", &path))?;
+    Ok(tokenizer)
+}
+
+/// A few films of each set, from seeds that training never uses.
+fn validation_sets(stage: &StageRecipe) -> Vec<FilmsRecipe> {
+    stage.films.iter().map(|films| FilmsRecipe { count: VALIDATION_FILMS, ..films.clone() }).collect()
+}
