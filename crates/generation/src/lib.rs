@@ -1,1 +1,37 @@
-//! A request becomes a video
+//! A request becomes a video: the canvas, sampling, decoding.
+//!
+//! This crate joins `models` to `diffusion`, which do not know each other, and hands frames to whoever wants them,
+//! such as a [`video::VideoWriter`]. It knows nothing of terminals, servers or training.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`options`] | [`GenerationOptions`], a request as somebody wrote it |
+//! | [`request`] | [`GenerationRequest`], checked once and right from then on |
+//! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
+//! | [`generator`] | [`Generator`], which turns requests into frames |
+//! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
+//! | [`pixels`] | pictures to tensors and back |
+//! | [`progress`] | [`Progress`], which hears how far it is and may stop it |
+//! | [`device`] | [`DeviceKind`], where tensors live, by name |
+//! | [`nano`] | the model that is built in |
+//! | [`error`] | [`GenerationError`], the one error of this crate |
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod denoiser;
+pub mod device;
+pub mod error;
+pub mod generator;
+pub mod limits;
+pub mod nano;
+pub mod options;
+pub mod pixels;
+pub mod progress;
+pub mod request;
+
+pub use denoiser::ModelDenoiser;
+pub use device::DeviceKind;
+pub use error::GenerationError;
+pub use generator::Generator;
+pub use options::{GenerationOptions, Length};
+pub use progress::{Phase, Progress, Silent};
+pub use request::GenerationRequest;

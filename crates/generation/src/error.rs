@@ -1,0 +1,110 @@
+//! The one error of this crate.
+
+use diffusion::DiffusionError;
+use models::ModelError;
+use video::VideoError;
+
+/// Why a request cannot become a video.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GenerationError {
+    /// A prompt without a word in it.
+    #[error("the prompt is empty; describe what the video shows, for example \"a red ball rolls across the grass\"")]
+    EmptyPrompt,
+    /// A prompt far beyond what the text encoder reads.
+    #[error("the {which} has {found} characters, but this model reads at most about {limit}; shorten it")]
+    PromptLength {
+        /// "prompt" or "negative prompt".
+        which: &'static str,
+        /// Characters that came.
+        found: usize,
+        /// Characters that may fit.
+        limit: usize,
+    },
+    /// A picture size that the model cannot make.
+    #[error("the model cannot make pictures of {width}x{height}: {rule}; the nearest {nearest}")]
+    Size {
+        /// Asked width in pixels.
+        width: u32,
+        /// Asked height in pixels.
+        height: u32,
+        /// What sizes must be.
+        rule: String,
+        /// "that works is …" or "that work are …".
+        nearest: String,
+    },
+    /// A number of frames that the model cannot make.
+    #[error("the model cannot make {found} frames: {rule}; the nearest {nearest}")]
+    FrameCount {
+        /// Frames that were asked for.
+        found: usize,
+        /// What numbers of frames must be.
+        rule: String,
+        /// "that works is …" or "that work are …".
+        nearest: String,
+    },
+    /// A duration that is not one, or that no number of frames gives.
+    #[error("the model cannot make a video of {seconds} seconds: {rule}; {advice}")]
+    Duration {
+        /// Seconds that were asked for.
+        seconds: f64,
+        /// What durations must be.
+        rule: String,
+        /// Which durations work.
+        advice: String,
+    },
+    /// A video that is too large as a whole.
+    #[error("{width}x{height} with {frames} frames is {tokens} tokens, but at most {limit} fit; {advice}")]
+    TooManyTokens {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Number of frames.
+        frames: usize,
+        /// Spacetime patches of such a video.
+        tokens: usize,
+        /// Most that are taken.
+        limit: usize,
+        /// What would fit.
+        advice: String,
+    },
+    /// A camera path that does not fit the video.
+    #[error("the camera path {problem}")]
+    Camera {
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+    /// A device that this program or machine does not have.
+    #[error("cannot use the device {name}: {problem}")]
+    Device {
+        /// The device's name.
+        name: String,
+        /// Why not, and what to do.
+        problem: String,
+    },
+    /// Pixels that are not numbers.
+    #[error("the autoencoder made pixels that are not numbers; its weights are unusable, try another model")]
+    NotFinite,
+    /// The caller asked to stop.
+    #[error("generation was stopped")]
+    Interrupted,
+    /// Sampling failed.
+    #[error(transparent)]
+    Diffusion(DiffusionError),
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Frames could not be made or passed on.
+    #[error(transparent)]
+    Video(#[from] VideoError),
+}
+
+impl From<DiffusionError> for GenerationError {
+    fn from(error: DiffusionError) -> Self {
+        match error {
+            DiffusionError::Interrupted { .. } => Self::Interrupted,
+            other => Self::Diffusion(other),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Turns requests into frames.
+
+use std::ops::ControlFlow;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use diffusion::{Canvas, Guided};
+use models::{
+    Bundle, ModelError,
+    autoencoder::{Chunk, StreamState, frames_from_latent_frames},
+    text::PromptEmbeds,
+    transformer::CameraPose,
+};
+use video::{Clip, Frame, VideoError};
+
+use crate::{
+    GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Phase, Progress, nano,
+    pixels::frames_from_pixels,
+};
+
+/// Latent positions that are decoded at once; bounds the memory of decoding whatever the length.
+const CHUNK_POSITIONS: usize = 1024;
+
+/// A model that makes videos.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    bundle: Bundle,
+    device: Device,
+}
+
+impl Generator {
+    /// Takes a model, and works on the device that it is on.
+    pub fn new(bundle: Bundle) -> Self {
+        let device = bundle.transformer.devices().first().cloned().unwrap_or_default();
+        Self { bundle, device }
+    }
+
+    /// The model that is built in.
+    ///
+    /// # Errors
+    /// As [`nano::load`].
+    pub fn nano(device: &Device) -> Result<Self, GenerationError> {
+        nano::load(device).map(Self::new)
+    }
+
+    /// The model.
+    pub const fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Checks what somebody asks for, the length of the prompts in tokens too.
+    ///
+    /// # Errors
+    /// As [`GenerationRequest::new`], and [`ModelError::PromptTooLong`].
+    pub fn request(&self, options: GenerationOptions) -> Result<GenerationRequest, GenerationError> {
+        let request = GenerationRequest::new(options, &self.bundle.info)?;
+        self.token_ids(request.prompt())?;
+        self.token_ids(request.negative_prompt())?;
+        Ok(request)
+    }
+
+    /// Makes a video and hands over each frame as soon as it is decoded.
+    ///
+    /// The same request, seed and kind of machine give the same frames.
+    ///
+    /// # Errors
+    /// [`GenerationError::Interrupted`] when `progress` or `sink` wants to stop, and whatever goes wrong on the way.
+    pub fn generate(
+        &self,
+        request: &GenerationRequest,
+        seed: u64,
+        sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), GenerationError> {
+        let latents = self.sample_latents(request, seed, progress)?;
+        self.decode(latents, sink, progress)
+    }
+
+    /// As [`Self::generate`], into memory.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn clip(
+        &self,
+        request: &GenerationRequest,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Clip, GenerationError> {
+        let mut frames = Vec::with_capacity(request.num_frames());
+        let mut sink = |frame| {
+            frames.push(frame);
+            Ok(())
+        };
+        self.generate(request, seed, &mut sink, progress)?;
+        Ok(Clip::new(frames, request.frame_rate())?)
+    }
+
+    /// Makes the latents of a video out of noise.
+    ///
+    /// # Shapes  `[1, C, T, H, W]`
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn sample_latents(
+        &self,
+        request: &GenerationRequest,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError> {
+        let [t, h, w] = request.latent_sides();
+        let channels = self.bundle.info.autoencoder.latent_channels;
+        let noise = diffusion::noise([channels, t, h, w], &[seed], &self.device);
+        self.sample_canvas(request, Canvas::imagined(noise), progress)
+    }
+
+    /// Imagines what is not known yet on a canvas of the request's size.
+    ///
+    /// # Shapes  `canvas.latents` and the result: `[1, C, T, H, W]`
+    /// # Errors
+    /// As [`Self::generate`]; known positions of the canvas come back bit for bit.
+    pub fn sample_canvas(
+        &self,
+        request: &GenerationRequest,
+        canvas: Canvas,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError> {
+        let cameras = [request.camera().map(<[CameraPose]>::to_vec)];
+        let (prompt, negative) = (self.embed(request.prompt())?, self.embed(request.negative_prompt())?);
+        let denoiser =
+            |prompt_embeds| ModelDenoiser { transformer: &self.bundle.transformer, prompt_embeds, cameras: &cameras };
+        let (conditional, unconditional) = (denoiser(&prompt), denoiser(&negative));
+        let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
+        let mut steps = |done, total| progress.report(Phase::Sampling, done, total);
+        Ok(request.sampler().sample(&guided, canvas, request.sigmas(), &mut steps)?.latents)
+    }
+
+    /// Decodes latents chunk by chunk, in memory that does not grow with their length.
+    ///
+    /// # Shapes  latents: `[1, C, T, H, W]`
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn decode(
+        &self,
+        latents: Tensor<5>,
+        sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), GenerationError> {
+        let [_, _, t, h, w] = latents.dims();
+        let total = frames_from_latent_frames(t);
+        let chunk_len = (CHUNK_POSITIONS / (h * w)).max(1);
+        let mut state = StreamState::default();
+        let mut report = |done| match progress.report(Phase::Decoding, done, total) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(GenerationError::Interrupted),
+        };
+        report(0)?;
+        for start in (0..t).step_by(chunk_len) {
+            let end = (start + chunk_len).min(t);
+            let chunk = if start == 0 { Chunk::First } else { Chunk::Later };
+            let latents = latents.clone().narrow(2, start, end - start);
+            let pixels = self.bundle.autoencoder.decode_chunk(latents, &mut state, chunk);
+            frames_from_pixels(pixels)?.into_iter().try_for_each(&mut *sink)?;
+            report(frames_from_latent_frames(end))?;
+        }
+        Ok(())
+    }
+
+    fn embed(&self, prompt: &str) -> Result<PromptEmbeds, ModelError> {
+        Ok(self.bundle.text_encoder.forward(&[self.token_ids(prompt)?]))
+    }
+
+    fn token_ids(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {
+        self.bundle.tokenizer.encode(prompt, self.bundle.info.text_encoder.max_tokens)
+    }
+}

@@ -1,0 +1,39 @@
+//! Hearing how far generation is, and stopping it.
+
+use std::ops::ControlFlow;
+
+/// What is being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Noise becomes latents; counted in steps.
+    Sampling,
+    /// Latents become pictures; counted in frames.
+    Decoding,
+}
+
+/// Hears how far generation is, and may stop it.
+pub trait Progress {
+    /// Called before the first unit of a phase with `done = 0` and after each, up to `done = total`.
+    ///
+    /// `ControlFlow::Break` ends generation with [`crate::GenerationError::Interrupted`].
+    fn report(&mut self, phase: Phase, done: usize, total: usize) -> ControlFlow<()>;
+}
+
+/// Progress for callers that neither watch nor interrupt.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&mut self, _phase: Phase, _done: usize, _total: usize) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+impl<F> Progress for F
+where
+    F: FnMut(Phase, usize, usize) -> ControlFlow<()>,
+{
+    fn report(&mut self, phase: Phase, done: usize, total: usize) -> ControlFlow<()> {
+        self(phase, done, total)
+    }
+}

@@ -1,0 +1,163 @@
+//! A request that is right: checked once, when it is made.
+
+use diffusion::{DiffusionError, Guidance, Sampler, Schedule, Sigma};
+use models::{
+    BundleInfo,
+    autoencoder::{SPATIAL_FACTOR, TEMPORAL_FACTOR},
+    transformer::CameraPose,
+};
+use video::{FrameRate, Resolution};
+
+use crate::{GenerationError, GenerationOptions, Length, limits};
+
+/// What is made when nothing is said: 128×128, 33 frames, 20 steps.
+const DEFAULT_SIZE: [u32; 2] = [128, 128];
+const DEFAULT_FRAMES: usize = 33;
+const DEFAULT_STEPS: usize = 20;
+const DEFAULT_GUIDANCE_SCALE: f32 = 4.0;
+
+/// Characters in a token of the longest words.
+const CHARACTERS_PER_TOKEN: usize = 16;
+
+/// A video that a model can make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GenerationRequest {
+    prompt: String,
+    negative_prompt: String,
+    resolution: Resolution,
+    num_frames: usize,
+    frame_rate: FrameRate,
+    sigmas: Vec<Sigma>,
+    guidance: Guidance,
+    sampler: Sampler,
+    camera: Option<Vec<CameraPose>>,
+}
+
+impl GenerationRequest {
+    /// Checks what somebody asks of the model that `info` describes, and fills in what they left out.
+    ///
+    /// Whether a prompt has too many tokens only the tokenizer can say: [`crate::Generator::request`] asks it too.
+    ///
+    /// # Errors
+    /// [`GenerationError`] that says which wish cannot be met, why, and which one nearest to it can.
+    pub fn new(options: GenerationOptions, info: &BundleInfo) -> Result<Self, GenerationError> {
+        let prompt = checked_text("prompt", &options.prompt, info)?;
+        if prompt.is_empty() {
+            return Err(GenerationError::EmptyPrompt);
+        }
+        let negative_prompt = checked_text("negative prompt", &options.negative_prompt.unwrap_or_default(), info)?;
+        let resolution = limits::check_size(options.size.unwrap_or(DEFAULT_SIZE))?;
+        let frame_rate = options.frame_rate.map_or_else(|| FrameRate::new(info.frame_rate, 1), Ok)?;
+        let num_frames = match options.length.unwrap_or(Length::Frames(DEFAULT_FRAMES)) {
+            Length::Frames(num_frames) => limits::check_frames(num_frames)?,
+            Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate)?,
+        };
+        let num_tokens = limits::check_tokens(resolution, num_frames)?;
+        let steps = options.num_inference_steps.unwrap_or(DEFAULT_STEPS);
+        let camera = options.camera.map(|path| checked_camera(path, num_frames)).transpose()?;
+        Ok(Self {
+            prompt,
+            negative_prompt,
+            resolution,
+            num_frames,
+            frame_rate,
+            sigmas: Schedule::for_tokens(num_tokens).sigmas(steps)?,
+            guidance: checked_guidance(options.guidance_scale, options.guidance_interval)?,
+            sampler: options.sampler.unwrap_or_default(),
+            camera,
+        })
+    }
+
+    /// What the video shows; never empty.
+    pub fn prompt(&self) -> &str {
+        &self.prompt
+    }
+
+    /// What it should not show; may be empty.
+    pub fn negative_prompt(&self) -> &str {
+        &self.negative_prompt
+    }
+
+    /// Size of the pictures.
+    pub const fn resolution(&self) -> Resolution {
+        self.resolution
+    }
+
+    /// Number of frames, 4k + 1; a still picture has one.
+    pub const fn num_frames(&self) -> usize {
+        self.num_frames
+    }
+
+    /// Frames per second.
+    pub const fn frame_rate(&self) -> FrameRate {
+        self.frame_rate
+    }
+
+    /// How long the video plays, in seconds.
+    pub fn duration_secs(&self) -> f64 {
+        self.num_frames as f64 * self.frame_rate.frame_duration_secs()
+    }
+
+    /// Steps from noise to video.
+    pub fn num_inference_steps(&self) -> usize {
+        self.sigmas.len() - 1
+    }
+
+    /// Noise levels from 1 down to 0.
+    pub fn sigmas(&self) -> &[Sigma] {
+        &self.sigmas
+    }
+
+    /// How strongly the prompt is followed.
+    pub const fn guidance(&self) -> Guidance {
+        self.guidance
+    }
+
+    /// How the steps are taken.
+    pub const fn sampler(&self) -> Sampler {
+        self.sampler
+    }
+
+    /// The camera's path, one pose for each latent frame, if one was asked for.
+    pub fn camera(&self) -> Option<&[CameraPose]> {
+        self.camera.as_deref()
+    }
+
+    /// Latent frames, height and width: `[T, H, W]`.
+    pub const fn latent_sides(&self) -> [usize; 3] {
+        [
+            self.num_frames / TEMPORAL_FACTOR + 1,
+            self.resolution.height() as usize / SPATIAL_FACTOR,
+            self.resolution.width() as usize / SPATIAL_FACTOR,
+        ]
+    }
+}
+
+fn checked_text(which: &'static str, text: &str, info: &BundleInfo) -> Result<String, GenerationError> {
+    let limit = info.text_encoder.max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
+    let text = text.trim();
+    let found = text.chars().count();
+    if found > limit { Err(GenerationError::PromptLength { which, found, limit }) } else { Ok(text.to_owned()) }
+}
+
+fn checked_guidance(scale: Option<f32>, interval: Option<[f32; 2]>) -> Result<Guidance, DiffusionError> {
+    let guidance = Guidance::new(scale.unwrap_or(DEFAULT_GUIDANCE_SCALE))?;
+    let Some([low, high]) = interval else { return Ok(guidance) };
+    guidance.within(Sigma::new(low)?, Sigma::new(high)?)
+}
+
+fn checked_camera(path: Vec<CameraPose>, num_frames: usize) -> Result<Vec<CameraPose>, GenerationError> {
+    let latent_frames = num_frames / TEMPORAL_FACTOR + 1;
+    if path.len() != latent_frames {
+        let problem = format!(
+            "has {} poses, but {num_frames} frames need {latent_frames}: one for each latent frame",
+            path.len()
+        );
+        return Err(GenerationError::Camera { problem });
+    }
+    if !path.as_flattened().iter().all(|number| number.is_finite()) {
+        let problem = "holds a number that is not finite; give metres and radians".to_owned();
+        return Err(GenerationError::Camera { problem });
+    }
+    Ok(path)
+}

@@ -1,0 +1,201 @@
+//! The whole pipeline with a tiny random model: a request becomes frames, always the same ones.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use std::ops::ControlFlow;
+
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, Distribution, Tensor},
+};
+use diffusion::{Canvas, Sampler};
+use generation::{GenerationError, GenerationOptions, GenerationRequest, Generator, Length, Phase, Silent};
+use models::{
+    AutoencoderConfig, Bundle, BundleInfo, ModelError, TextEncoderConfig, Tokenizer, TransformerConfig, WeightInit,
+};
+use video::{Frame, VideoError, VideoWriter};
+
+/// Makes every weight random, the ones that begin at zero too, so that prompts and levels matter.
+struct Shake;
+
+impl ModuleMapper for Shake {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| {
+            let noise = Tensor::random(value.dims(), Distribution::Normal(0.0, 0.1), &value.device());
+            value + noise
+        })
+    }
+}
+
+fn generator() -> Generator {
+    let captions = ["a red ball rolls across the grass", "a blue cube falls", "一个红色的球滚过草地"];
+    let tokenizer = Tokenizer::train(captions.iter().cycle().take(30).copied(), 300).unwrap();
+    let info = BundleInfo {
+        format_version: models::bundle::FORMAT_VERSION,
+        name: "tiny".into(),
+        licence: "Apache-2.0".into(),
+        trained_on: "nothing".into(),
+        frame_rate: 16,
+        autoencoder: AutoencoderConfig::tiny(),
+        text_encoder: TextEncoderConfig::tiny(tokenizer.vocabulary_size()),
+        transformer: TransformerConfig::tiny(4, 16),
+    };
+    let mut weights = WeightInit::new(&Device::flex(), 5);
+    Generator::new(Bundle {
+        autoencoder: info.autoencoder.init(&mut weights),
+        text_encoder: info.text_encoder.init(&mut weights).map(&mut Shake),
+        transformer: info.transformer.init(&mut weights).map(&mut Shake),
+        tokenizer,
+        info,
+    })
+}
+
+fn options() -> GenerationOptions {
+    GenerationOptions {
+        size: Some([48, 32]),
+        length: Some(Length::Frames(9)),
+        num_inference_steps: Some(3),
+        ..GenerationOptions::new("a red ball rolls")
+    }
+}
+
+fn frames(generator: &Generator, options: GenerationOptions, seed: u64) -> Vec<Frame> {
+    let request = generator.request(options).unwrap();
+    generator.clip(&request, seed, &mut Silent).unwrap().into_frames()
+}
+
+#[test]
+fn the_same_request_and_seed_give_the_same_frames() {
+    let generator = generator();
+    let first = frames(&generator, options(), 1);
+    assert_eq!((first.len(), first[0].resolution().to_string().as_str()), (9, "48x32"));
+    assert_eq!(first, frames(&generator, options(), 1));
+    assert_ne!(first, frames(&generator, options(), 2));
+}
+
+#[test]
+fn every_option_matters() {
+    let generator = generator();
+    let base = frames(&generator, options(), 1);
+    let others = [
+        GenerationOptions { prompt: "一个蓝色的立方体落下".into(), ..options() },
+        GenerationOptions { negative_prompt: Some("a blue cube".into()), ..options() },
+        GenerationOptions { guidance_scale: Some(1.0), ..options() },
+        GenerationOptions { guidance_interval: Some([0.9, 1.0]), ..options() },
+        GenerationOptions { num_inference_steps: Some(5), ..options() },
+        GenerationOptions { sampler: Some(Sampler::Euler), ..options() },
+        GenerationOptions { camera: Some(vec![[0.0; 6], [1.0; 6], [2.0; 6]]), ..options() },
+    ];
+    for other in others {
+        assert_ne!(base, frames(&generator, other.clone(), 1), "{other:?}");
+    }
+}
+
+#[test]
+fn every_sampler_makes_a_still_and_a_clip() {
+    let generator = generator();
+    for sampler in Sampler::ALL {
+        let options = GenerationOptions { sampler: Some(sampler), ..options() };
+        assert_eq!(frames(&generator, options.clone(), 1).len(), 9);
+        assert_eq!(frames(&generator, options.still(), 1).len(), 1);
+    }
+}
+
+#[test]
+fn decoding_in_chunks_equals_decoding_the_whole() {
+    let generator = generator();
+    let latents = diffusion::noise([4, 40, 8, 8], &[3], &Device::flex());
+    let mut frames = Vec::new();
+    let mut sink = |frame| {
+        frames.push(frame);
+        Ok(())
+    };
+    generator.decode(latents.clone(), &mut sink, &mut Silent).unwrap();
+    let whole = generation::pixels::frames_from_pixels(generator.bundle().autoencoder.decode(latents)).unwrap();
+    assert_eq!(frames.len(), whole.len());
+    for (chunked, whole) in frames.iter().zip(&whole) {
+        let differ = chunked.rgb().iter().zip(whole.rgb()).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(differ <= 1, "rounding alone may differ");
+    }
+}
+
+#[test]
+fn known_patches_of_a_canvas_stay_as_they_are() {
+    let generator = generator();
+    let request = generator.request(options()).unwrap();
+    let [t, h, w] = request.latent_sides();
+    let known = diffusion::noise([4, t, h, w], &[8], &Device::flex());
+    let noise = diffusion::noise([4, t, h, w], &[9], &Device::flex());
+    let levels = diffusion::levels_per_frame(&[vec![0.0, 1.0, 1.0]], [h, w], &Device::flex()).unwrap();
+    let canvas = Canvas::noised(known.clone(), noise.clone(), levels).unwrap();
+    let latents = generator.sample_canvas(&request, canvas, &mut Silent).unwrap();
+    latents.clone().narrow(2, 0, 1).into_data().assert_eq(&known.narrow(2, 0, 1).into_data(), true);
+    let moved = (latents.narrow(2, 1, 2) - noise.narrow(2, 1, 2)).abs().min().into_scalar::<f32>();
+    assert!(moved > 0.0);
+}
+
+#[test]
+fn progress_counts_steps_then_frames_and_may_stop_either() {
+    let generator = generator();
+    let request = generator.request(options()).unwrap();
+    let mut heard = Vec::new();
+    let mut progress = |phase, done, total| {
+        heard.push((phase, done, total));
+        ControlFlow::Continue(())
+    };
+    generator.clip(&request, 1, &mut progress).unwrap();
+    assert_eq!(heard[..4], [0, 1, 2, 3].map(|done| (Phase::Sampling, done, 3)));
+    assert_eq!((heard[4], *heard.last().unwrap()), ((Phase::Decoding, 0, 9), (Phase::Decoding, 9, 9)));
+
+    for stop_in in [Phase::Sampling, Phase::Decoding] {
+        let mut stop = |phase, _, _| if phase == stop_in { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        assert!(matches!(generator.clip(&request, 1, &mut stop), Err(GenerationError::Interrupted)));
+    }
+}
+
+#[test]
+fn frames_go_straight_into_a_file_and_a_failing_sink_ends_it() {
+    let (generator, folder) = (generator(), tempfile::tempdir().unwrap());
+    let request = generator.request(options()).unwrap();
+    let path = folder.path().join("clip.mp4");
+    let write = || {
+        let mut writer = VideoWriter::create(&path, request.resolution(), request.frame_rate()).unwrap();
+        generator.generate(&request, 1, &mut |frame| writer.write(&frame), &mut Silent).unwrap();
+        writer.finish().unwrap();
+        std::fs::read(&path).unwrap()
+    };
+    assert_eq!(write(), write(), "the same bytes, twice");
+
+    let mut full = |_| Err(VideoError::NoFrames);
+    let result = generator.generate(&request, 1, &mut full, &mut Silent);
+    assert!(matches!(result, Err(GenerationError::Video(VideoError::NoFrames))));
+}
+
+#[test]
+fn wishes_that_cannot_be_met_are_refused() {
+    let generator = generator();
+    let refused = |options: GenerationOptions| generator.request(options).unwrap_err().to_string();
+    for prompt in ["", "  \n\t "] {
+        assert!(refused(GenerationOptions::new(prompt)).starts_with("the prompt is empty"));
+    }
+    let message = refused(GenerationOptions::new("球".repeat(100_000)));
+    assert!(message.contains("100000 characters") && message.len() < 200, "{message}");
+    let message = refused(GenerationOptions { size: Some([50, 32]), ..options() });
+    assert!(message.ends_with("the nearest that work are 48x32 and 64x32"), "{message}");
+    let message = refused(GenerationOptions { length: Some(Length::Frames(10)), ..options() });
+    assert!(message.ends_with("the nearest that work are 9 and 13"), "{message}");
+    let message = refused(GenerationOptions { length: Some(Length::Seconds(0.0)), ..options() });
+    assert!(message.contains("0 seconds"), "{message}");
+    let message = refused(GenerationOptions { num_inference_steps: Some(0), ..options() });
+    assert!(message.contains("between 1 and 1000"), "{message}");
+    let message = refused(GenerationOptions { guidance_scale: Some(f32::NAN), ..options() });
+    assert!(message.contains("guidance_scale must be between 0 and 100"), "{message}");
+    let message = refused(GenerationOptions { camera: Some(vec![[0.0; 6]]), ..options() });
+    assert!(message.contains("has 1 poses, but 9 frames need 3"), "{message}");
+    let message = refused(GenerationOptions { camera: Some(vec![[f32::NAN; 6]; 3]), ..options() });
+    assert!(message.contains("not finite"), "{message}");
+
+    // Few enough characters, too many tokens.
+    let long = GenerationOptions::new("x y ".repeat(100));
+    assert!(GenerationRequest::new(long.clone(), &generator.bundle().info).is_ok());
+    assert!(matches!(generator.request(long), Err(GenerationError::Model(ModelError::PromptTooLong { .. }))));
+}
