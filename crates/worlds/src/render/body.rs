@@ -1,7 +1,7 @@
 //! Posed objects: rays against them, the shade they throw and the light they keep out.
 
-use super::{solid, texture::smoothstep};
-use crate::stage::{Material, Pose, Prop, Shape};
+use super::{solid, texture::smoothstep, voxel};
+use crate::stage::{Look, Material, Pose, Prop, Shape};
 use glam::{Mat3, Vec3};
 
 /// A ray with unit direction.
@@ -31,6 +31,8 @@ pub(crate) struct Body {
     to_world: Mat3,
     inverse_size: f32,
     bound: f32,
+    /// Built of small cubes.
+    cubes: bool,
 }
 
 /// Where a ray meets a body.
@@ -41,10 +43,12 @@ pub(crate) struct BodyHit {
     /// The point in the solid's own unit space.
     pub(crate) local: Vec3,
     pub(crate) local_normal: Vec3,
+    /// Where its colour is read: the same point, or the middle of its small cube.
+    pub(crate) painted: Vec3,
 }
 
 impl Body {
-    pub(crate) fn new(prop: &Prop, pose: &Pose) -> Self {
+    pub(crate) fn new(prop: &Prop, pose: &Pose, look: Look) -> Self {
         let to_world = Mat3::from_quat(pose.rotation.normalize());
         Self {
             shape: prop.shape,
@@ -57,12 +61,8 @@ impl Body {
             to_world,
             inverse_size: 1.0 / prop.size,
             bound: solid::bounding_radius(prop.shape) * prop.size,
+            cubes: look == Look::Voxel,
         }
-    }
-
-    /// Radius of a sphere that holds the body.
-    pub(crate) fn bound(&self) -> f32 {
-        self.bound
     }
 
     /// Where the ray enters, when that is nearer than `nearest`.
@@ -72,14 +72,24 @@ impl Body {
             return None;
         }
         let (origin, direction) = self.local_ray(ray);
-        let entry = solid::enter(self.shape, origin, direction)?;
+        let (entry, painted) = if self.cubes {
+            let (entry, middle) = voxel::enter(self.shape, origin, direction)?;
+            (entry, Some(middle))
+        } else {
+            (solid::enter(self.shape, origin, direction)?, None)
+        };
         let t = entry.t * self.size;
-        (t < nearest).then(|| BodyHit {
-            t,
-            normal: self.to_world * entry.normal,
-            local: origin + direction * entry.t,
-            local_normal: entry.normal,
+        (t < nearest).then(|| {
+            let local = origin + direction * entry.t;
+            let painted = painted.unwrap_or(local);
+            BodyHit { t, normal: self.to_world * entry.normal, local, local_normal: entry.normal, painted }
         })
+    }
+
+    /// Where the ray enters the body's solid scaled about its centre.
+    pub(crate) fn scaled_hit(&self, ray: &Ray, scale: f32) -> Option<f32> {
+        let (origin, direction) = self.local_ray(ray);
+        solid::enter(self.shape, origin / scale, direction).map(|entry| entry.t * self.size * scale)
     }
 
     /// Whether the ray comes within `margin` of the bounding sphere.

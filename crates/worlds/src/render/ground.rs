@@ -4,7 +4,7 @@ use super::{
     body::Ray,
     texture::{CLOUDY, FINE, floor, hash01, smoothstep},
 };
-use crate::stage::{Place, Stage, Weather};
+use crate::stage::{Look, Place, Stage, Weather};
 use glam::{Vec2, Vec3};
 
 /// Back wall of the room.
@@ -15,6 +15,9 @@ const WALL_X: f32 = 8.0;
 const FRONT_Z: f32 = 16.0;
 const CEILING: f32 = 7.5;
 
+/// Edge of a ground cell in the voxel look, in metres.
+const CELL: f32 = 0.25;
+
 /// A point of the place, before it is lit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patch {
@@ -23,8 +26,6 @@ pub(crate) struct Patch {
     pub(crate) albedo: Vec3,
     /// Share of light mirrored when looked at straight on; 0 is dull.
     pub(crate) mirror: f32,
-    /// Open sky, through a window.
-    pub(crate) window: bool,
     /// Share of the sky's light that corners leave.
     pub(crate) open: f32,
 }
@@ -33,6 +34,7 @@ pub(crate) struct Patch {
 pub(crate) struct Ground {
     place: Place,
     weather: Weather,
+    look: Look,
     shift: Vec2,
     wall: Vec3,
 }
@@ -50,6 +52,7 @@ impl Ground {
         Self {
             place: stage.place,
             weather: stage.weather,
+            look: stage.look,
             shift: Vec2::new(hash01(key ^ 21), hash01(key ^ 22)),
             wall: walls[(hash01(key ^ 23) * walls.len() as f32) as usize % walls.len()],
         }
@@ -88,14 +91,23 @@ impl Ground {
     /// What the ray meets at distance `t`, as [`Self::distance`] found it; `pixel` is the angle of one pixel.
     pub(crate) fn patch(&self, ray: &Ray, t: f32, pixel: f32, time_secs: f32) -> Patch {
         let point = ray.at(t);
-        let mut patch = Patch { t, normal: Vec3::Y, albedo: Vec3::ONE, mirror: 0.0, window: false, open: 1.0 };
+        let mut patch = Patch { t, normal: Vec3::Y, albedo: Vec3::ONE, mirror: 0.0, open: 1.0 };
         if self.place == Place::Room && point.y > 1e-3 {
             self.wall(&mut patch, ray, point);
             return patch;
         }
         let grazing = (-ray.direction.y).max(0.02);
         let across = t * pixel;
-        let view = Footprint { at: Vec2::new(point.x, point.z), across, along: across / grazing, ray: ray.direction };
+        let mut view = Footprint { at: Vec2::new(point.x, point.z), across, along: across / grazing, ray: ray.direction };
+        let mut seam = 0.0;
+        if self.look == Look::Voxel {
+            let (half_x, half_z) = view.half_extents();
+            seam = seams(view.at.x / CELL, half_x / CELL).max(seams(view.at.y / CELL, half_z / CELL));
+            // One colour for each cell, while cells are larger than pixels.
+            let centre = ((view.at / CELL).floor() + 0.5) * CELL;
+            view.at = view.at.lerp(centre, 1.0 - smoothstep(0.5, 1.2, view.size() / CELL));
+            view.along = view.along.min(CELL);
+        }
         match self.place {
             Place::Grass => self.grass(&mut patch, &view),
             Place::Sand => self.sand(&mut patch, &view),
@@ -113,14 +125,33 @@ impl Ground {
             patch.albedo *= 0.8;
             patch.mirror = patch.mirror.max(if self.place == Place::Tiles { 0.06 } else { 0.0 });
         }
+        if self.look == Look::Voxel {
+            let cell = (view.at / CELL).floor();
+            let tone = hash01((cell.x as i32 as u32).wrapping_mul(0x9E37) ^ (cell.y as i32 as u32).wrapping_mul(0x85EB_CA6B));
+            let keep = (1.0 - 0.5 * view.size() / CELL).clamp(0.0, 1.0);
+            patch.albedo *= (1.0 + 0.14 * (tone - 0.5) * keep) * (1.0 - 0.22 * seam);
+        }
         patch
     }
 
+    /// Smooth noise, or noise in flat steps where the look wants it.
+    fn toned(&self, value: f32) -> f32 {
+        if self.look != Look::Cartoon {
+            return value;
+        }
+        let scaled = value * 1.6;
+        let step = floor(scaled) as f32;
+        (step + smoothstep(0.40, 0.60, scaled - step)) / 1.6
+    }
+
     fn noise(&self, view: &Footprint, scale: f32) -> f32 {
-        CLOUDY.sample(view.at.x * scale + self.shift.x, view.at.y * scale + self.shift.y, view.size() * scale)
+        self.toned(CLOUDY.sample(view.at.x * scale + self.shift.x, view.at.y * scale + self.shift.y, view.size() * scale))
     }
 
     fn fine(&self, view: &Footprint, scale_x: f32, scale_z: f32) -> f32 {
+        if self.look == Look::Cartoon {
+            return 0.0;
+        }
         let footprint = view.size() * scale_x.max(scale_z);
         FINE.sample(view.at.x * scale_x + self.shift.y, view.at.y * scale_z + self.shift.x, footprint)
     }

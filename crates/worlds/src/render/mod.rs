@@ -8,21 +8,26 @@
 //! | `solid`, `body` | the unit solids, and solids posed in the world |
 //! | `light`, `sky`, `ground` | what surrounds them |
 //! | `trace` | follows one ray |
+//! | `weather` | stars, rain and snow, laid over the picture |
+//! | `look`, `voxel` | drawing styles |
 //! | `palette`, `texture`, `tone` | named colours, noise, linear light to sRGB |
 
 mod body;
 mod ground;
 mod light;
+mod look;
 pub mod palette;
 mod sky;
 mod solid;
 mod texture;
 mod tone;
 mod trace;
+mod voxel;
+mod weather;
 
-use crate::stage::{Moment, Stage};
+use crate::stage::{Look, Moment, Stage};
 use body::{Body, Ray};
-use glam::Vec3;
+use glam::{Vec2, Vec3};
 use trace::{Sample, Scene};
 use video::{Frame, Resolution};
 
@@ -69,7 +74,7 @@ impl Renderer {
     }
 
     fn scene(&self, moment: &Moment, resolution: Resolution) -> Scene<'_> {
-        let bodies = self.stage.props.iter().zip(&moment.poses).map(|(prop, pose)| Body::new(prop, pose)).collect();
+        let bodies = self.stage.props.iter().zip(&moment.poses).map(|(prop, pose)| Body::new(prop, pose, self.stage.look)).collect();
         Scene {
             stage: &self.stage,
             rig: &self.rig,
@@ -78,6 +83,7 @@ impl Renderer {
             bodies,
             time_secs: moment.time_secs,
             pixel: moment.camera.vertical_fov / resolution.height() as f32,
+            rows: resolution.height() as f32,
         }
     }
 }
@@ -89,6 +95,7 @@ struct Lens {
     corner: Vec3,
     right: Vec3,
     down: Vec3,
+    size: Vec2,
 }
 
 impl Lens {
@@ -99,7 +106,26 @@ impl Lens {
         let (right, down) = (pose.rotation * Vec3::X * step, pose.rotation * Vec3::NEG_Y * step);
         let forward = pose.rotation * Vec3::NEG_Z;
         let corner = forward - right * (resolution.width() as f32 * 0.5) - down * (resolution.height() as f32 * 0.5);
-        Self { eye: pose.position, corner, right, down }
+        let size = Vec2::new(resolution.width() as f32, resolution.height() as f32);
+        Self { eye: pose.position, corner, right, down, size }
+    }
+
+    /// Unit direction of the middle of the picture.
+    fn forward(&self) -> Vec3 {
+        self.right.cross(self.down).normalize()
+    }
+
+    /// Where a point of the world appears, and its distance; `None` when it is not in front of the eye.
+    fn project(&self, point: Vec3) -> Option<(Vec2, f32)> {
+        let from_eye = point - self.eye;
+        let ahead = from_eye.dot(self.forward());
+        if ahead < 0.05 {
+            return None;
+        }
+        // `right` and `down` are as long as one pixel at distance 1.
+        let pixel_squared = self.right.length_squared() * ahead;
+        let offset = Vec2::new(from_eye.dot(self.right), from_eye.dot(self.down)) / pixel_squared;
+        Some((self.size * 0.5 + offset, from_eye.length()))
     }
 
     /// The ray through (`x`, `y`), in pixels from the top left corner.
@@ -137,20 +163,30 @@ fn paint(scene: &Scene<'_>, lens: &Lens, resolution: Resolution) -> (Frame, Vec<
             compare(index, index + width);
         }
     }
-    let mut rgb = Vec::with_capacity(width * height * 3);
-    for (index, sample) in samples.iter().enumerate() {
-        let light = if edge[index] {
+    let depth: Vec<f32> = samples.iter().map(|sample| sample.depth).collect();
+    let mut light: Vec<Vec3> = samples
+        .iter()
+        .zip(&edge)
+        .enumerate()
+        .map(|(index, (sample, &edge))| {
+            if !edge {
+                return sample.light;
+            }
             let (x, y) = ((index % width) as f32, (index / width) as f32);
-            let sum: Vec3 =
-                EDGE_SAMPLES.iter().map(|(dx, dy)| scene.look(&lens.ray(x + dx, y + dy)).light.min(Vec3::ONE)).sum();
-            sum * (1.0 / EDGE_SAMPLES.len() as f32)
-        } else {
-            sample.light
-        };
-        rgb.extend_from_slice(&tone::srgb_bytes(light));
+            let look = |(dx, dy): &(f32, f32)| scene.look(&lens.ray(x + dx, y + dy)).light.min(Vec3::ONE);
+            EDGE_SAMPLES.iter().map(look).sum::<Vec3>() * (1.0 / EDGE_SAMPLES.len() as f32)
+        })
+        .collect();
+    weather::overlay(&mut weather::Canvas { light: &mut light, depth: &depth, width, height }, scene, lens);
+    if scene.stage.look == Look::Pencil {
+        for (index, light) in light.iter_mut().enumerate() {
+            *light = look::pencil(*light, samples[index].id != 0, index % width, index / width, height);
+        }
     }
     let mut frame = Frame::filled(resolution, [0; 3]);
-    frame.rgb_mut().copy_from_slice(&rgb);
+    for (pixel, light) in frame.rgb_mut().chunks_exact_mut(3).zip(&light) {
+        pixel.copy_from_slice(&tone::srgb_bytes(*light));
+    }
     (frame, samples.iter().map(|sample| sample.id).collect())
 }
 

@@ -4,7 +4,7 @@ use super::{
     light::Rig,
     texture::{CLOUDY, floor, hash01, smoothstep},
 };
-use crate::stage::{Place, Stage};
+use crate::stage::{Look, Place, Stage};
 use glam::{Vec2, Vec3};
 
 /// The sky over one stage.
@@ -15,6 +15,7 @@ pub(crate) struct Sky {
     /// Height of the far and the near range by direction, as the sine of elevation; empty when there are none.
     ranges: [Vec<f32>; 2],
     range_colours: [Vec3; 2],
+    look: Look,
 }
 
 impl Sky {
@@ -41,6 +42,7 @@ impl Sky {
             wind: Vec2::from_angle(heading) * 0.006,
             ranges,
             range_colours,
+            look: stage.look,
         }
     }
 
@@ -79,18 +81,34 @@ impl Sky {
         base + self.rig.glow * (near * near * 0.55 + near * 0.3 * (1.0 - rise))
     }
 
-    fn clouds(&self, behind: Vec3, direction: Vec3, time_secs: f32, pixel: f32, towards_sun: f32) -> Vec3 {
+    /// Share of the sky that clouds hide in `direction`.
+    pub(crate) fn cloudiness(&self, direction: Vec3, time_secs: f32) -> f32 {
+        self.cloud(direction, time_secs, 0.004).0
+    }
+
+    /// How dense and how thick the clouds are.
+    fn cloud(&self, direction: Vec3, time_secs: f32, pixel: f32) -> (f32, f32) {
         let scale = 0.11 / (direction.y + 0.12);
-        let at = Vec2::new(direction.x, direction.z) * scale + self.shift + self.wind * time_secs;
+        let mut at = Vec2::new(direction.x, direction.z) * scale;
+        if self.look == Look::Voxel {
+            at = ((at * 36.0).floor() + 0.5) / 36.0;
+        }
+        let at = at + self.shift + self.wind * time_secs;
         let footprint = pixel * scale * (1.0 + 0.5 / (direction.y + 0.12));
         let value = CLOUDY.sample(at.x, at.y, footprint.max(0.004));
         let threshold = 0.9 - 1.6 * self.rig.cover;
-        let density = smoothstep(threshold, threshold + 0.75, value) * smoothstep(0.01, 0.16, direction.y);
+        let soft = if matches!(self.look, Look::Natural | Look::Pencil) { 0.75 } else { 0.12 };
+        let density = smoothstep(threshold, threshold + soft, value) * smoothstep(0.01, 0.16, direction.y);
+        // Thick parts are darker.
+        (density, smoothstep(threshold + 0.25, threshold + 1.5, value))
+    }
+
+    fn clouds(&self, behind: Vec3, direction: Vec3, time_secs: f32, pixel: f32, towards_sun: f32) -> Vec3 {
+        let (density, thick) = self.cloud(direction, time_secs, pixel);
         if density <= 0.0 {
             return behind;
         }
-        // Thick parts are darker; near the sun, edges shine.
-        let thick = smoothstep(threshold + 0.25, threshold + 1.5, value);
+        // Near the sun, edges shine.
         let shine = (towards_sun.max(0.0)).powi(8) * (1.0 - thick) * 0.5;
         let colour = self.rig.cloud_light.lerp(self.rig.cloud_shade, thick * 0.85) + self.rig.glow * shine;
         behind.lerp(colour, density * 0.92)

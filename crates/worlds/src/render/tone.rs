@@ -24,6 +24,11 @@ pub(crate) fn srgb_bytes(light: Vec3) -> [u8; 3] {
     [scaled.x, scaled.y, scaled.z].map(|value| table[(value.sqrt() * (TABLE_LEN - 1) as f32 + 0.5) as usize])
 }
 
+/// Light as shown, still linear: every channel pressed under 1.
+pub(crate) fn compressed_light(light: Vec3) -> Vec3 {
+    Vec3::new(compressed(light.x), compressed(light.y), compressed(light.z))
+}
+
 /// Linear light of an sRGB byte triple, without the shoulder.
 pub(crate) fn linear_from_srgb(rgb: [u8; 3]) -> Vec3 {
     let channel = |byte: u8| {

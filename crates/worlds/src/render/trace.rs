@@ -3,11 +3,13 @@
 use super::{
     body::{Body, BodyHit, Ray},
     ground::{Ground, Patch},
-    light::Rig,
+    light::{Incoming, Rig},
+    look,
     sky::Sky,
     texture::smoothstep,
+    voxel,
 };
-use crate::stage::{Material, Place, Shape, Stage};
+use crate::stage::{Look, Material, Place, Shape, Stage};
 use glam::Vec3;
 
 /// A stage at one moment.
@@ -20,7 +22,11 @@ pub(crate) struct Scene<'a> {
     pub(crate) time_secs: f32,
     /// Angle that one pixel covers, in radians.
     pub(crate) pixel: f32,
+    /// Height of the picture in pixels.
+    pub(crate) rows: f32,
 }
+
+const INK: Vec3 = Vec3::new(0.018, 0.017, 0.024);
 
 /// What came back along one ray.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +60,11 @@ struct Surface {
 }
 
 impl Scene<'_> {
+    /// Seeds everything random.
+    pub(crate) fn key(&self) -> u32 {
+        self.stage.seed as u32 ^ (self.stage.seed >> 32) as u32
+    }
+
     /// The nearest body on the ray, if nearer than `reach`.
     #[inline]
     pub(crate) fn nearest(&self, ray: &Ray, reach: f32, except: Option<usize>) -> Option<(usize, BodyHit)> {
@@ -73,26 +84,37 @@ impl Scene<'_> {
 
     /// Light, id and depth along a ray from the eye.
     pub(crate) fn look(&self, ray: &Ray) -> Sample {
-        self.follow(ray, None, Care::Full)
+        let mut sample = self.follow(ray, None, Care::Full);
+        if matches!(self.stage.look, Look::Cartoon | Look::Pencil) {
+            // As wide as a pixel at least, and in proportion to the picture beyond.
+            let width = self.pixel * (self.rows / 110.0).max(0.85);
+            let own = usize::from(sample.id).wrapping_sub(1);
+            let inked = self
+                .bodies
+                .iter()
+                .enumerate()
+                .any(|(index, body)| index != own && look::outlined(body, ray, width, sample.depth));
+            if inked {
+                sample.light = INK;
+            }
+        }
+        sample
     }
 
     fn follow(&self, ray: &Ray, except: Option<usize>, care: Care) -> Sample {
         let ground = self.ground.distance(ray);
         let reach = ground.unwrap_or(f32::MAX);
         if let Some((index, hit)) = self.nearest(ray, reach, except) {
-            let light = self.fog(self.body_light(ray, index, &hit, care), ray, hit.t);
+            let mut light = self.fog(self.body_light(ray, index, &hit, care), ray, hit.t);
+            if care == Care::Full && matches!(self.stage.look, Look::Cartoon | Look::Pencil) {
+                let width = self.pixel * hit.t * (self.rows / 130.0).max(0.7);
+                light = light.lerp(INK, 0.8 * look::crease(&self.bodies[index], &hit, width));
+            }
             return Sample { light, id: index as u8 + 1, depth: hit.t };
         }
         match ground {
             Some(t) => {
                 let patch = self.ground.patch(ray, t, self.pixel, self.time_secs);
-                if patch.window {
-                    return Sample {
-                        light: self.sky.light(ray.direction, self.time_secs, self.pixel),
-                        id: 0,
-                        depth: 1e6,
-                    };
-                }
                 Sample { light: self.fog(self.ground_light(ray, &patch, care), ray, t), id: 0, depth: t }
             }
             None => Sample { light: self.sky.light(ray.direction, self.time_secs, self.pixel), id: 0, depth: 1e6 },
@@ -150,6 +172,9 @@ impl Scene<'_> {
         let mut albedo = body.albedo;
         if body.material == Material::Striped {
             albedo = albedo.lerp(body.second_albedo, stripes(body, hit, self.pixel * hit.t));
+        }
+        if self.stage.look == Look::Voxel {
+            albedo *= 1.0 - 0.28 * cube_edge(body, hit, self.pixel * hit.t);
         }
         let towards_eye = -ray.direction;
         let point = ray.at(hit.t) + hit.normal * (1e-3 * body.size);
@@ -225,6 +250,10 @@ impl Scene<'_> {
                 continue;
             }
             let colour = incoming.colour * shade;
+            if self.stage.look == Look::Cartoon {
+                received += incoming.colour * look::stepped(facing * shade) * 0.9;
+                continue;
+            }
             received += colour * facing;
             if shininess > 0.0 {
                 let half = (incoming.towards + surface.towards_eye).normalize();
@@ -245,7 +274,7 @@ impl Scene<'_> {
     }
 
     /// Share of a light that reaches `point` past all bodies.
-    fn unshaded(&self, point: Vec3, own: Option<usize>, incoming: &super::light::Incoming, care: Care) -> f32 {
+    fn unshaded(&self, point: Vec3, own: Option<usize>, incoming: &Incoming, care: Care) -> f32 {
         let mut share = 1.0;
         for (index, body) in self.bodies.iter().enumerate() {
             if Some(index) == own && body.shape != Shape::Ring {
@@ -266,13 +295,21 @@ impl Scene<'_> {
 
 /// 0 on the first tone and 1 on the second: six sectors around the solid's axis, edges as wide as `footprint`.
 fn stripes(body: &Body, hit: &BodyHit, footprint: f32) -> f32 {
-    let (a, b) = if body.shape == Shape::Ring { (hit.local.x, hit.local.y) } else { (hit.local.x, hit.local.z) };
+    let (a, b) = if body.shape == Shape::Ring { (hit.painted.x, hit.painted.y) } else { (hit.painted.x, hit.painted.z) };
     let squared = (a * a + b * b).max(1e-6);
     let radius = squared.sqrt();
     // sin 3θ
     let wave = b * (3.0 * a * a - b * b) / (squared * radius);
     let blur = (3.0 * footprint / (radius * body.size)).clamp(0.02, 3.0);
     (0.5 + 0.5 * wave / blur).clamp(0.0, 1.0)
+}
+
+/// 1 at the edges of a small cube's face, 0 inside, fading where cubes are hardly larger than `footprint`.
+fn cube_edge(body: &Body, hit: &BodyHit, footprint: f32) -> f32 {
+    let across = (hit.local - hit.painted).abs() * (Vec3::ONE - hit.local_normal.abs());
+    let from_edge = 0.5 * voxel::EDGE - across.max_element();
+    let blur = footprint / body.size;
+    (1.0 - smoothstep(0.008, 0.008 + 1.2 * blur, from_edge)) * (1.3 - 3.0 * blur / voxel::EDGE).clamp(0.0, 1.0)
 }
 
 fn reflect(direction: Vec3, normal: Vec3) -> Vec3 {
