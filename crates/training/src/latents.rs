@@ -22,6 +22,10 @@ const PORTION: u64 = 32;
 const STATISTICS_FILMS: u64 = 192;
 /// Samples in one file of the cache: what is lost at most when a run is killed.
 const SAMPLES_PER_FILE: u64 = 512;
+/// Larger than any file of so many samples.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+/// Memory that the latents of one stage may take.
+const MEMORY_BUDGET_BYTES: u64 = 12 << 30;
 
 /// Measures mean and standard deviation of each latent channel over the first stage's films.
 ///
@@ -61,7 +65,8 @@ pub fn cache(
     monitor: &mut dyn Monitor,
 ) -> Result<LatentCache, TrainingError> {
     let fingerprint = fingerprint(autoencoder);
-    let settings = LatentWriterSettings { folder: folder.into(), autoencoder: fingerprint };
+    let settings =
+        LatentWriterSettings { folder: folder.into(), autoencoder: fingerprint, max_file_bytes: MAX_FILE_BYTES };
     let mut writer = LatentWriter::open(settings)?;
     let total: u64 = sets.iter().map(|films| films.count).sum();
     let mut set_start = 0;
@@ -89,7 +94,7 @@ pub fn cache(
         folder: folder.into(),
         autoencoder: fingerprint,
         on_damage: dataset::OnDamage::Refuse,
-        max_bytes: 16 << 30,
+        memory_budget_bytes: MEMORY_BUDGET_BYTES,
     })?)
 }
 
@@ -103,13 +108,13 @@ fn render(
 
 fn encode(autoencoder: &Autoencoder, film: &TrainingFilm) -> Vec<f32> {
     let latents = autoencoder.encode(films::pixels_from_films(&[film], &Device::flex()));
-    latents.into_data().into_vec().unwrap_or_default()
+    latents.into_data().try_into_vec().unwrap_or_default()
 }
 
 fn sample(autoencoder: &Autoencoder, film: &TrainingFilm) -> LatentSample {
     let latents = autoencoder.encode(films::pixels_from_films(&[film], &Device::flex()));
     let [_, c, t, h, w] = latents.dims();
-    let values: Vec<f32> = latents.into_data().into_vec().unwrap_or_default();
+    let values: Vec<f32> = latents.into_data().try_into_vec().unwrap_or_default();
     let captions = &film.captions;
     LatentSample {
         latents: values.into_iter().map(f16::from_f32).collect(),

@@ -41,7 +41,7 @@ impl Optimizer {
     pub fn new(module: &impl Module) -> Self {
         let slots = checkpoint::named_tensors(module).into_iter().map(|(name, data)| {
             let shape = data.shape().to_vec();
-            let ema = data.into_vec::<f32>().unwrap_or_default();
+            let ema = data.try_into_vec::<f32>().unwrap_or_default();
             (name, Slot { shape, first: vec![0.0; ema.len()], second: vec![0.0; ema.len()], ema })
         });
         Self { step: 0, slots: slots.collect() }
@@ -104,7 +104,7 @@ impl Optimizer {
             for (part, values) in parts {
                 let key = format!("{part}.{name}");
                 let data = state.remove(&key).ok_or_else(|| format!("{key} is missing"))?;
-                let restored = data.into_vec::<f32>().map_err(|error| format!("{key}: {error:?}"))?;
+                let restored = data.try_into_vec::<f32>().map_err(|error| format!("{key}: {error:?}"))?;
                 if restored.len() != values.len() {
                     return Err(format!("{key} has {} values, not {}", restored.len(), values.len()));
                 }
@@ -138,7 +138,7 @@ impl ModuleVisitor for Collector {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let gradient = param.val().grad_remove(&mut self.gradients);
-        if let Some(values) = gradient.and_then(|gradient| gradient.into_data().into_vec::<f32>().ok()) {
+        if let Some(values) = gradient.and_then(|gradient| gradient.into_data().try_into_vec::<f32>().ok()) {
             self.values.insert(self.path.join("."), values);
         }
     }
@@ -165,7 +165,7 @@ impl ModuleMapper for Updater<'_> {
         let (Some(slot), Some(grad)) = (self.slots.get_mut(&name), self.gradients.get(&name)) else { return param };
         let (id, old, mapper) = param.consume();
         let (device, tracked) = (old.device(), old.is_require_grad());
-        let Ok(mut values) = old.into_data().into_vec::<f32>() else {
+        let Ok(mut values) = old.into_data().try_into_vec::<f32>() else {
             unreachable!("weights are 32-bit floats");
         };
         // Vectors are biases and norms: they are not decayed.
