@@ -179,7 +179,7 @@ impl Ground {
     fn snow(&self, patch: &mut Patch, view: &Footprint) {
         let broad = self.noise(view, 0.035);
         let slope = self.noise(view, 0.06);
-        let base = Vec3::new(0.78, 0.81, 0.86);
+        let base = Vec3::new(0.68, 0.715, 0.77);
         patch.albedo = base * (1.0 + 0.05 * broad);
         patch.normal = Vec3::new(0.10 * slope, 1.0, 0.12 * broad).normalize();
     }
@@ -250,12 +250,12 @@ impl Ground {
 
 /// Wave numbers per metre in x and z, and steepness.
 const WAVES: [(f32, f32, f32); 6] = [
-    (0.55, 0.85, 0.045),
-    (-0.9, 1.2, 0.045),
-    (1.9, 1.1, 0.040),
-    (-1.2, 2.9, 0.035),
-    (3.6, 2.6, 0.028),
-    (-4.6, 3.8, 0.022),
+    (0.55, 0.85, 0.060),
+    (-0.9, 1.2, 0.060),
+    (1.9, 1.1, 0.055),
+    (-1.2, 2.9, 0.048),
+    (3.6, 2.6, 0.036),
+    (-4.6, 3.8, 0.026),
 ];
 
 /// What one pixel covers of the ground.

@@ -61,8 +61,11 @@ pub(crate) fn pencil(light: Vec3, is_object: bool, x: usize, y: usize, rows: usi
     let (x, y) = (x as f32, y as f32);
     let first = wave((x + y) * 0.8 + 0.6 * (y * 0.11).sin());
     let second = wave((x * 0.35 - y) * 0.95);
-    let strokes = smoothstep(0.18, 0.75, darkness) * (0.45 + 0.55 * first)
-        + 0.55 * smoothstep(0.5, 0.95, darkness) * (0.3 + 0.7 * second);
+    // Objects are hatched firmly, what is behind them faintly; the darkest lines are drawn solid.
+    let firm = if is_object { 0.5 } else { 0.3 };
+    let strokes = smoothstep(0.12, 0.85, darkness) * (1.0 - firm + firm * first)
+        + 0.45 * smoothstep(0.5, 0.95, darkness) * (1.0 - firm + firm * second);
+    let strokes = strokes.max(smoothstep(0.8, 0.87, darkness) * 1.2);
     let colourful = if is_object { 0.85 } else { 0.42 };
     let hue = (light / brightness.max(0.02)).min(Vec3::splat(4.0));
     let strongest = hue.max_element().max(1e-3);

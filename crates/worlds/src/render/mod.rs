@@ -28,7 +28,7 @@ mod weather;
 use crate::stage::{Look, Moment, Stage};
 use body::{Body, Ray};
 use glam::{Vec2, Vec3};
-use trace::{Sample, Scene};
+use trace::{FAR, Sample, Scene};
 use video::{Frame, Resolution};
 
 /// One drawn picture with its ground truth.
@@ -63,9 +63,9 @@ impl Renderer {
     pub fn draw(&self, moment: &Moment, resolution: Resolution) -> Picture {
         let scene = self.scene(moment, resolution);
         let lens = Lens::new(moment, resolution);
-        let (frame, ids) = paint(&scene, &lens, resolution);
-        let visible = visible_shares(&scene, &lens, resolution, &ids, self.stage.props.len());
-        Picture { frame, ids, visible }
+        let (frame, samples) = paint(&scene, &lens, resolution);
+        let ids = samples.iter().map(|sample| sample.id).collect();
+        Picture { frame, ids, visible: visible_shares(&samples, self.stage.props.len()) }
     }
 
     /// Draws the picture alone, a little faster.
@@ -137,10 +137,10 @@ impl Lens {
 
 /// Where in a pixel the extra samples of an edge lie: a square turned so that no two share a row or column.
 const EDGE_SAMPLES: [(f32, f32); 4] = [(0.375, 0.125), (0.875, 0.375), (0.625, 0.875), (0.125, 0.625)];
-/// Difference in linear light above which two neighbours count as an edge.
-const EDGE_CONTRAST: f32 = 0.05;
+/// Difference above which two neighbours count as an edge, of square roots of light, which is about what eyes see.
+const EDGE_CONTRAST: f32 = 0.09;
 
-fn paint(scene: &Scene<'_>, lens: &Lens, resolution: Resolution) -> (Frame, Vec<u8>) {
+fn paint(scene: &Scene<'_>, lens: &Lens, resolution: Resolution) -> (Frame, Vec<Sample>) {
     let (width, height) = (resolution.width() as usize, resolution.height() as usize);
     let mut samples: Vec<Sample> = Vec::with_capacity(width * height);
     for y in 0..height {
@@ -150,8 +150,7 @@ fn paint(scene: &Scene<'_>, lens: &Lens, resolution: Resolution) -> (Frame, Vec<
     }
     let mut edge = vec![false; width * height];
     let mut compare = |a: usize, b: usize| {
-        let (one, other) = (&samples[a], &samples[b]);
-        if one.id != other.id || contrast(one.light, other.light) > EDGE_CONTRAST {
+        if is_edge(&samples[a], &samples[b]) {
             (edge[a], edge[b]) = (true, true);
         }
     };
@@ -187,29 +186,38 @@ fn paint(scene: &Scene<'_>, lens: &Lens, resolution: Resolution) -> (Frame, Vec<
     for (pixel, light) in frame.rgb_mut().chunks_exact_mut(3).zip(&light) {
         pixel.copy_from_slice(&tone::srgb_bytes(*light));
     }
-    (frame, samples.iter().map(|sample| sample.id).collect())
+    (frame, samples)
 }
 
-fn contrast(one: Vec3, other: Vec3) -> f32 {
-    (one.min(Vec3::ONE) - other.min(Vec3::ONE)).abs().max_element()
+fn is_edge(one: &Sample, other: &Sample) -> bool {
+    if one.id != other.id {
+        return true;
+    }
+    // The sky is smooth by itself.
+    if one.depth > FAR && other.depth > FAR {
+        return false;
+    }
+    let (a, b) = (one.light.min(Vec3::ONE), other.light.min(Vec3::ONE));
+    // |√a − √b| > c, without a root.
+    let gap = (a - b).abs();
+    let limit = EDGE_CONTRAST * EDGE_CONTRAST;
+    // (√a + √b)² lies between a + b and 2 (a + b).
+    (gap * gap).cmpgt((a + b) * (1.9 * limit)).any()
 }
 
 /// Each object's seen pixels over the pixels that it would have alone.
-fn visible_shares(scene: &Scene<'_>, lens: &Lens, resolution: Resolution, ids: &[u8], props: usize) -> Vec<f32> {
-    let width = resolution.width() as usize;
-    let mut seen = vec![0u32; 256];
-    let mut alone = vec![0u32; scene.bodies.len()];
-    for (index, &id) in ids.iter().enumerate() {
-        seen[usize::from(id)] += 1;
-        let ray = lens.ray((index % width) as f32 + 0.5, (index / width) as f32 + 0.5);
-        for (body, count) in scene.bodies.iter().zip(&mut alone) {
-            *count += u32::from(body.hit(&ray, f32::MAX).is_some());
+fn visible_shares(samples: &[Sample], props: usize) -> Vec<f32> {
+    let mut seen = vec![0u32; props];
+    let mut alone = vec![0u32; props];
+    for sample in samples {
+        if sample.id > 0 {
+            seen[usize::from(sample.id) - 1] += 1;
+        }
+        let mut met = sample.met;
+        while met != 0 {
+            alone[met.trailing_zeros() as usize] += 1;
+            met &= met - 1;
         }
     }
-    (0..props)
-        .map(|prop| {
-            let whole = alone.get(prop).copied().unwrap_or(0);
-            if whole == 0 { 0.0 } else { seen[prop + 1] as f32 / whole as f32 }
-        })
-        .collect()
+    seen.iter().zip(&alone).map(|(&seen, &alone)| if alone == 0 { 0.0 } else { seen as f32 / alone as f32 }).collect()
 }

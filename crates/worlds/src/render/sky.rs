@@ -31,7 +31,7 @@ impl Sky {
             Place::Room | Place::Sea => ([0.0, 0.0], Vec3::ZERO),
         };
         let lit = rig.ambient_up + rig.lights.iter().map(|light| light.at(Vec3::splat(1e3)).colour * 0.4).sum::<Vec3>();
-        let range_colours = [0.72, 0.5].map(|haze| (tint * lit).lerp(rig.horizon, haze));
+        let range_colours = [0.66, 0.42].map(|haze| (tint * lit).lerp(rig.horizon, haze));
         let ranges = [0usize, 1].map(|index| {
             let tall: f32 = heights[index];
             if tall == 0.0 { Vec::new() } else { skyline(key.wrapping_add(index as u32 * 977), tall) }
@@ -101,6 +101,13 @@ impl Sky {
         let density = smoothstep(threshold, threshold + soft, value) * smoothstep(0.01, 0.16, direction.y);
         // Thick parts are darker.
         (density, smoothstep(threshold + 0.25, threshold + 1.5, value))
+    }
+
+    /// What far things fade into in `direction`: sky, or the foot of the hills.
+    pub(crate) fn haze(&self, direction: Vec3) -> Vec3 {
+        let level = Vec3::new(direction.x, direction.y.max(0.0), direction.z);
+        let sky = self.plain(level);
+        if self.ranges[0].is_empty() { sky } else { sky.lerp(self.range_colours[1], 0.75) }
     }
 
     fn clouds(&self, behind: Vec3, direction: Vec3, time_secs: f32, pixel: f32, towards_sun: f32) -> Vec3 {

@@ -54,6 +54,16 @@ pub(crate) fn enter(shape: Shape, origin: Vec3, direction: Vec3) -> Option<Entry
     }
 }
 
+/// Whether the ray enters the solid at all; for shadows.
+#[inline]
+pub(crate) fn blocks(shape: Shape, origin: Vec3, direction: Vec3) -> bool {
+    match shape {
+        Shape::Ring => Chord::new(origin, direction)
+            .is_some_and(|chord| chord.quartic.first_fall(chord.low, chord.high).is_some()),
+        _ => enter(shape, origin, direction).is_some(),
+    }
+}
+
 /// Signed distance from `point` to the solid's surface, negative inside.
 pub(crate) fn distance(shape: Shape, point: Vec3) -> f32 {
     match shape {
@@ -176,36 +186,54 @@ fn enter_cone(origin: Vec3, direction: Vec3) -> Option<Entry> {
 }
 
 fn enter_ring(origin: Vec3, direction: Vec3) -> Option<Entry> {
-    // Measured from the point nearest the centre, the quartic has no cubic term:
-    // f(s) = s⁴ + p s² + q s + r, positive outside the tube.
-    let to_nearest = -origin.dot(direction);
-    let nearest = origin + direction * to_nearest;
-    let outer = RING_RADIUS + TUBE_RADIUS;
-    let reach_squared = outer * outer - nearest.length_squared();
-    if reach_squared <= 0.0 {
-        return None;
-    }
-    let reach = reach_squared.sqrt();
-    let inverse = 1.0 / direction.z;
-    let (slab_middle, slab_reach) = (-nearest.z * inverse, TUBE_RADIUS * inverse.abs());
-    let low = (slab_middle - slab_reach).max(-reach).max(-to_nearest);
-    let high = (slab_middle + slab_reach).min(reach);
-    if low >= high {
-        return None;
-    }
-    let c = nearest.length_squared() + RING_RADIUS * RING_RADIUS - TUBE_RADIUS * TUBE_RADIUS;
-    let four = 4.0 * RING_RADIUS * RING_RADIUS;
-    let flat = |a: Vec3, b: Vec3| a.x * b.x + a.y * b.y;
-    let p = 2.0 * c - four * flat(direction, direction);
-    let q = -2.0 * four * flat(nearest, direction);
-    let r = c * c - four * flat(nearest, nearest);
-    let quartic = Quartic { p, q, r };
-    let s = quartic.first_fall(low, high)?;
-    let point = nearest + direction * s;
+    let chord = Chord::new(origin, direction)?;
+    let (low, high) = chord.quartic.first_fall(chord.low, chord.high)?;
+    let s = chord.quartic.refine(low, high);
+    let point = chord.nearest + direction * s;
     let radial = (point.x * point.x + point.y * point.y).sqrt().max(1e-6);
     let pull = 1.0 - RING_RADIUS / radial;
     let normal = Vec3::new(point.x * pull, point.y * pull, point.z).normalize_or(Vec3::Z);
-    Some(Entry { t: s + to_nearest, normal })
+    Some(Entry { t: s + chord.to_nearest, normal })
+}
+
+/// The part of a ray that may lie in the ring's tube.
+///
+/// Measured from the point nearest the centre, the ring's quartic has no cubic term.
+struct Chord {
+    nearest: Vec3,
+    to_nearest: f32,
+    low: f32,
+    high: f32,
+    quartic: Quartic,
+}
+
+impl Chord {
+    #[inline]
+    fn new(origin: Vec3, direction: Vec3) -> Option<Self> {
+        let to_nearest = -origin.dot(direction);
+        let nearest = origin + direction * to_nearest;
+        let outer = RING_RADIUS + TUBE_RADIUS;
+        let squared = nearest.length_squared();
+        let reach_squared = outer * outer - squared;
+        if reach_squared <= 0.0 {
+            return None;
+        }
+        let reach = reach_squared.sqrt();
+        let inverse = 1.0 / direction.z;
+        let (slab_middle, slab_reach) = (-nearest.z * inverse, TUBE_RADIUS * inverse.abs());
+        let low = (slab_middle - slab_reach).max(-reach).max(-to_nearest);
+        let high = (slab_middle + slab_reach).min(reach);
+        if low >= high {
+            return None;
+        }
+        let c = squared + RING_RADIUS * RING_RADIUS - TUBE_RADIUS * TUBE_RADIUS;
+        let four = 4.0 * RING_RADIUS * RING_RADIUS;
+        let flat = |a: Vec3, b: Vec3| a.x * b.x + a.y * b.y;
+        let p = 2.0 * c - four * flat(direction, direction);
+        let q = -2.0 * four * flat(nearest, direction);
+        let r = c * c - four * flat(nearest, nearest);
+        Some(Self { nearest, to_nearest, low, high, quartic: Quartic { p, q, r } })
+    }
 }
 
 /// `s⁴ + p s² + q s + r`.
@@ -220,8 +248,9 @@ impl Quartic {
         ((s * s + self.p) * s + self.q) * s + self.r
     }
 
-    /// First `s` in `low..high` where the value falls through 0; between turning points it is monotone.
-    fn first_fall(&self, low: f32, high: f32) -> Option<f32> {
+    /// First stretch of `low..high` in which the value falls through 0; between turning points it is monotone.
+    #[inline]
+    fn first_fall(&self, low: f32, high: f32) -> Option<(f32, f32)> {
         let mut from = low;
         let mut value = self.at(from);
         let (turns, count) = self.turning_points();
@@ -232,7 +261,7 @@ impl Quartic {
             }
             let next = self.at(to);
             if value > 0.0 && next <= 0.0 {
-                return Some(self.refine(from, to));
+                return Some((from, to));
             }
             (from, value) = (to, next);
         }
@@ -251,9 +280,8 @@ impl Quartic {
             return ([u + v, 0.0, 0.0], 1);
         }
         let scale = (-m).sqrt();
-        let angle = (-n / (scale * scale * scale)).clamp(-1.0, 1.0).acos() / 3.0;
-        let (sin, cos) = angle.sin_cos();
-        let (half, third) = (scale * cos, scale * sin * 3f32.sqrt());
+        let (sin, cos) = third_of_angle((-n / (scale * scale * scale)).clamp(-1.0, 1.0));
+        let (half, third) = (scale * cos, scale * sin * 1.732_050_8);
         ([-half - third, -half + third, 2.0 * half], 3)
     }
 
@@ -277,4 +305,15 @@ impl Quartic {
         }
         s
     }
+}
+
+/// Sine and cosine of a third of the angle whose cosine is `cosine`, by Newton's method on 4 c³ − 3 c = cosine.
+#[inline]
+fn third_of_angle(cosine: f32) -> (f32, f32) {
+    let mut c = 0.5 + 0.5 * (0.5 + 0.5 * cosine).sqrt();
+    for _ in 0..2 {
+        let squared = c * c;
+        c -= ((4.0 * squared - 3.0) * c - cosine) / (12.0 * squared - 3.0).max(1e-3);
+    }
+    ((1.0 - c * c).max(0.0).sqrt(), c)
 }

@@ -35,9 +35,14 @@ pub(crate) struct Sample {
     pub(crate) light: Vec3,
     /// Object index + 1, or 0.
     pub(crate) id: u8,
-    /// Distance in metres.
+    /// Distance in metres; [`FAR`] for the sky.
     pub(crate) depth: f32,
+    /// Bit `k` is set when object `k` lies on the ray, hidden or not; of the first 64.
+    pub(crate) met: u64,
 }
+
+/// Farther than anything but the sky.
+pub(crate) const FAR: f32 = 1e5;
 
 /// How much care a ray deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +72,23 @@ impl Scene<'_> {
 
     /// The nearest body on the ray, if nearer than `reach`.
     #[inline]
-    pub(crate) fn nearest(&self, ray: &Ray, reach: f32, except: Option<usize>) -> Option<(usize, BodyHit)> {
+    pub(crate) fn nearest(&self, ray: &Ray, reach: f32, except: Option<usize>) -> (Option<(usize, BodyHit)>, u64) {
         let mut found: Option<(usize, BodyHit)> = None;
+        let mut met = 0u64;
         let mut nearest = reach;
         for (index, body) in self.bodies.iter().enumerate() {
             if Some(index) == except {
                 continue;
             }
-            if let Some(hit) = body.hit(ray, nearest) {
-                nearest = hit.t;
-                found = Some((index, hit));
+            if let Some(hit) = body.hit(ray, f32::MAX) {
+                met |= 1u64.checked_shl(index as u32).unwrap_or(0);
+                if hit.t < nearest {
+                    nearest = hit.t;
+                    found = Some((index, hit));
+                }
             }
         }
-        found
+        (found, met)
     }
 
     /// Light, id and depth along a ray from the eye.
@@ -104,20 +113,21 @@ impl Scene<'_> {
     fn follow(&self, ray: &Ray, except: Option<usize>, care: Care) -> Sample {
         let ground = self.ground.distance(ray);
         let reach = ground.unwrap_or(f32::MAX);
-        if let Some((index, hit)) = self.nearest(ray, reach, except) {
+        let (found, met) = self.nearest(ray, reach, except);
+        if let Some((index, hit)) = found {
             let mut light = self.fog(self.body_light(ray, index, &hit, care), ray, hit.t);
             if care == Care::Full && matches!(self.stage.look, Look::Cartoon | Look::Pencil) {
                 let width = self.pixel * hit.t * (self.rows / 130.0).max(0.7);
                 light = light.lerp(INK, 0.8 * look::crease(&self.bodies[index], &hit, width));
             }
-            return Sample { light, id: index as u8 + 1, depth: hit.t };
+            return Sample { light, id: index as u8 + 1, depth: hit.t, met };
         }
         match ground {
             Some(t) => {
                 let patch = self.ground.patch(ray, t, self.pixel, self.time_secs);
-                Sample { light: self.fog(self.ground_light(ray, &patch, care), ray, t), id: 0, depth: t }
+                Sample { light: self.fog(self.ground_light(ray, &patch, care), ray, t), id: 0, depth: t, met }
             }
-            None => Sample { light: self.sky.light(ray.direction, self.time_secs, self.pixel), id: 0, depth: 1e6 },
+            None => Sample { light: self.sky.light(ray.direction, self.time_secs, self.pixel), id: 0, depth: 10.0 * FAR, met },
         }
     }
 
@@ -126,9 +136,9 @@ impl Scene<'_> {
         if depth < 0.02 {
             return light;
         }
-        let clear = (-depth * depth.min(2.0)).exp();
-        let level = Vec3::new(ray.direction.x, ray.direction.y.max(0.0), ray.direction.z);
-        self.sky.plain(level).lerp(light, clear)
+        let squared = depth * depth;
+        let clear = 1.0 / (1.0 + squared * (1.0 + 0.5 * squared));
+        self.sky.haze(ray.direction).lerp(light, clear)
     }
 
     fn ground_light(&self, ray: &Ray, patch: &Patch, care: Care) -> Vec3 {
@@ -152,19 +162,23 @@ impl Scene<'_> {
         let towards_eye = -ray.direction;
         let facing = towards_eye.dot(patch.normal).clamp(0.0, 1.0);
         let fresnel = 0.03 + 0.85 * (1.0 - facing).powi(5);
-        let water = patch.albedo * (self.rig.ambient_up * 1.6 + self.rig.lights[0].at(point).colour * 0.6);
+        // Waves that lean towards the eye let more of the lit water through.
+        let lean = (1.0 + 5.0 * (patch.normal.x * towards_eye.x + patch.normal.z * towards_eye.z)).clamp(0.4, 2.2);
+        let water = patch.albedo * lean * (self.rig.ambient_up * 1.6 + self.rig.lights[0].at(point).colour * 0.6);
         let mut reflected = reflect(ray.direction, patch.normal);
         reflected.y = reflected.y.abs().max(0.02);
         let reflected = reflected.normalize();
         let mirror_ray = Ray { origin: point, direction: reflected };
         let mut mirrored = self.sky.light(reflected, self.time_secs, self.pixel * 6.0);
         if care == Care::Full {
-            if let Some((index, hit)) = self.nearest(&mirror_ray, 1e3, None) {
+            if let (Some((index, hit)), _) = self.nearest(&mirror_ray, 1e3, None) {
                 mirrored = self.body_light(&mirror_ray, index, &hit, Care::Mirrored);
             }
         }
         let shade = self.shade(point + Vec3::Y * 1e-3, None, care);
-        water * (0.75 + 0.25 * shade) * (1.0 - fresnel) + mirrored * fresnel
+        let glitter = reflected.dot(self.rig.sun).max(0.0).powi(64);
+        let glitter = self.rig.disc * (0.22 * glitter * shade);
+        water * (0.75 + 0.25 * shade) * (1.0 - fresnel) + mirrored * fresnel + glitter
     }
 
     fn body_light(&self, ray: &Ray, index: usize, hit: &BodyHit, care: Care) -> Vec3 {

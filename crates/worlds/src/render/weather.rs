@@ -5,7 +5,7 @@
 use super::{
     Lens,
     texture::{hash01, smoothstep},
-    trace::Scene,
+    trace::{FAR, Scene},
 };
 use crate::stage::{Daytime, Place, Weather};
 use glam::{Vec2, Vec3};
@@ -62,13 +62,13 @@ fn stars(canvas: &mut Canvas<'_>, scene: &Scene<'_>, lens: &Lens) {
         let radius = (0.55 + 0.5 * brightness * brightness) * size.max(0.9);
         let alpha = (0.30 + 0.65 * brightness * brightness) * (1.0 - clouds);
         let colour = Vec3::new(0.80, 0.86, 1.0).lerp(Vec3::new(1.0, 0.92, 0.78), chance(4));
-        canvas.stroke(&Stroke { from: at, to: at, radius, colour, alpha, depth: 1e5 });
+        canvas.stroke(&Stroke { from: at, to: at, radius, colour, alpha, depth: FAR });
     }
 }
 
 fn rain(canvas: &mut Canvas<'_>, scene: &Scene<'_>, lens: &Lens) {
     let fall = Vec3::new(0.7, -5.6, 0.3);
-    let colour = scene.rig.horizon * 0.9 + scene.rig.ambient_up * 0.35;
+    let colour = scene.rig.horizon * 0.7 + scene.rig.ambient_up * 0.3 + Vec3::splat(0.18);
     for index in 0..150u32 {
         let Some((position, fade)) = in_air(scene, lens, index, fall * scene.time_secs) else { continue };
         let tail = position - fall * 0.055;
