@@ -134,6 +134,9 @@ pub enum DatasetError {
     /// Pictures that are not pictures.
     #[error(transparent)]
     Video(#[from] video::VideoError),
+    /// Worlds that cannot be.
+    #[error(transparent)]
+    Worlds(worlds::WorldsError),
 }
 
 impl DatasetError {
