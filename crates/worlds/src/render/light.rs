@@ -205,19 +205,19 @@ fn by_daytime(stage: &Stage) -> Rig {
             let lamp = Vec3::new(side * (2.4 + chance(5)), 4.6, 2.6 + chance(6));
             Rig {
                 lights: vec![
-                    Light::Lamp { position: lamp, colour: Vec3::new(0.86, 0.70, 0.50), radius: 0.35 },
-                    Light::Sun { towards: moon, colour: Vec3::new(0.11, 0.15, 0.24), spread: 0.05 },
+                    Light::Lamp { position: lamp, colour: Vec3::new(1.02, 0.90, 0.72), radius: 0.35 },
+                    Light::Sun { towards: moon, colour: Vec3::new(0.12, 0.16, 0.24), spread: 0.05 },
                 ],
-                ambient_up: Vec3::new(0.16, 0.18, 0.25),
-                ambient_down: Vec3::new(0.10, 0.10, 0.12),
+                ambient_up: Vec3::new(0.20, 0.22, 0.28),
+                ambient_down: Vec3::new(0.13, 0.13, 0.145),
                 zenith: Vec3::new(0.010, 0.018, 0.055),
-                horizon: Vec3::new(0.055, 0.085, 0.165),
+                horizon: Vec3::new(0.046, 0.074, 0.150),
                 glow: Vec3::new(0.06, 0.08, 0.12),
                 disc: Vec3::new(0.95, 0.95, 0.88),
                 sun: moon,
                 cloud_light: Vec3::new(0.075, 0.095, 0.15),
                 cloud_shade: Vec3::new(0.03, 0.04, 0.075),
-                cover: 0.35 + 0.15 * chance(4),
+                cover: 0.30 + 0.15 * chance(4),
                 fog_metres: 45.0,
             }
         }

@@ -135,8 +135,8 @@ impl Lens {
     }
 }
 
-/// Where in a pixel the extra samples of an edge lie: a square turned so that no two share a row or column.
-const EDGE_SAMPLES: [(f32, f32); 4] = [(0.375, 0.125), (0.875, 0.375), (0.625, 0.875), (0.125, 0.625)];
+/// Where in a pixel the extra samples of an edge lie, around the one in its middle.
+const EDGE_SAMPLES: [(f32, f32); 3] = [(0.867, 0.598), (0.231, 0.769), (0.402, 0.133)];
 /// Difference above which two neighbours count as an edge, of square roots of light, which is about what eyes see.
 const EDGE_CONTRAST: f32 = 0.09;
 
@@ -173,7 +173,7 @@ fn paint(scene: &Scene<'_>, lens: &Lens, resolution: Resolution) -> (Frame, Vec<
             }
             let (x, y) = ((index % width) as f32, (index / width) as f32);
             let look = |(dx, dy): &(f32, f32)| scene.look(&lens.ray(x + dx, y + dy)).light.min(Vec3::ONE);
-            EDGE_SAMPLES.iter().map(look).sum::<Vec3>() * (1.0 / EDGE_SAMPLES.len() as f32)
+            (sample.light.min(Vec3::ONE) + EDGE_SAMPLES.iter().map(look).sum::<Vec3>()) * 0.25
         })
         .collect();
     weather::overlay(&mut weather::Canvas { light: &mut light, depth: &depth, width, height }, scene, lens);

@@ -40,6 +40,6 @@ pub(crate) fn stripe_albedo(colour: Colour) -> Vec3 {
     match colour {
         Colour::White => Vec3::new(0.42, 0.44, 0.47),
         Colour::Black => Vec3::new(0.10, 0.10, 0.11),
-        _ => albedo(colour).lerp(Vec3::splat(0.92), 0.58),
+        _ => albedo(colour).lerp(Vec3::splat(0.92), 0.40),
     }
 }

@@ -108,9 +108,9 @@ fn enter_ball(origin: Vec3, direction: Vec3) -> Option<Entry> {
 
 fn enter_cube(origin: Vec3, direction: Vec3) -> Option<Entry> {
     let inverse = direction.recip();
-    let middle = -origin * inverse;
-    let reach = inverse.abs() * CUBE_HALF;
-    let (near, far) = (middle - reach, middle + reach);
+    // Written so that a direction of exactly 0 gives ±∞ and never ∞ − ∞.
+    let (low, high) = ((Vec3::splat(-CUBE_HALF) - origin) * inverse, (Vec3::splat(CUBE_HALF) - origin) * inverse);
+    let (near, far) = (low.min(high), low.max(high));
     let t = near.x.max(near.y).max(near.z);
     if t <= 0.0 || t > far.x.min(far.y).min(far.z) {
         return None;
@@ -137,8 +137,8 @@ fn enter_cylinder(origin: Vec3, direction: Vec3) -> Option<Entry> {
     let root = discriminant.sqrt();
     let (tube_in, tube_out) = ((-b - root) / a, (-b + root) / a);
     let inverse = 1.0 / direction.y;
-    let (middle, reach) = (-origin.y * inverse, CYLINDER_HALF * inverse.abs());
-    let (slab_in, slab_out) = (middle - reach, middle + reach);
+    let (low, high) = ((-CYLINDER_HALF - origin.y) * inverse, (CYLINDER_HALF - origin.y) * inverse);
+    let (slab_in, slab_out) = (low.min(high), low.max(high));
     let t = tube_in.max(slab_in);
     if t <= 0.0 || t > tube_out.min(slab_out) {
         return None;
@@ -220,9 +220,9 @@ impl Chord {
         }
         let reach = reach_squared.sqrt();
         let inverse = 1.0 / direction.z;
-        let (slab_middle, slab_reach) = (-nearest.z * inverse, TUBE_RADIUS * inverse.abs());
-        let low = (slab_middle - slab_reach).max(-reach).max(-to_nearest);
-        let high = (slab_middle + slab_reach).min(reach);
+        let (front, back) = ((-TUBE_RADIUS - nearest.z) * inverse, (TUBE_RADIUS - nearest.z) * inverse);
+        let low = front.min(back).max(-reach).max(-to_nearest);
+        let high = front.max(back).min(reach);
         if low >= high {
             return None;
         }
@@ -317,3 +317,7 @@ fn third_of_angle(cosine: f32) -> (f32, f32) {
     }
     ((1.0 - c * c).max(0.0).sqrt(), c)
 }
+
+#[cfg(test)]
+#[path = "solid_tests.rs"]
+mod tests;

@@ -20,8 +20,8 @@ static GRIDS: LazyLock<[Grid; 5]> =
 pub(crate) fn enter(shape: Shape, origin: Vec3, direction: Vec3) -> Option<(Entry, Vec3)> {
     let grid = &GRIDS[shape as usize];
     let inverse = direction.recip();
-    let (middle, reach) = (-origin * inverse, inverse.abs() * HALF);
-    let (near, far) = (middle - reach, middle + reach);
+    let (low, high) = ((Vec3::splat(-HALF) - origin) * inverse, (Vec3::splat(HALF) - origin) * inverse);
+    let (near, far) = (low.min(high), low.max(high));
     let start = near.x.max(near.y).max(near.z).max(0.0);
     if start >= far.x.min(far.y).min(far.z) {
         return None;
@@ -76,4 +76,40 @@ fn built(shape: Shape) -> Grid {
         let cell = IVec3::new((index % COUNT) as i32, (index / COUNT % COUNT) as i32, (index / COUNT / COUNT) as i32);
         solid::distance(shape, centre(cell)) < 0.012
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::texture::hash01;
+
+    #[test]
+    fn rays_enter_the_first_cube_that_small_steps_find() {
+        for shape in [Shape::Ball, Shape::Cone, Shape::Ring] {
+            for index in 0..600u32 {
+                let chance = |salt: u32| hash01(index * 8 + salt) * 2.0 - 1.0;
+                let origin = Vec3::new(chance(0), chance(1), chance(2)).normalize_or(Vec3::X) * 2.0;
+                let target = Vec3::new(chance(3), chance(4), chance(5)) * 0.4;
+                let direction = (target - origin).normalize();
+                let filled = |t: f32| {
+                    let cell = ((origin + direction * t + Vec3::splat(HALF)) / EDGE).floor().as_ivec3();
+                    let inside = cell.cmpge(IVec3::ZERO).all() && cell.cmplt(IVec3::splat(COUNT as i32)).all();
+                    inside && GRIDS[shape as usize][(cell.z as usize * COUNT + cell.y as usize) * COUNT + cell.x as usize]
+                };
+                let stepped = (0..8000).map(|step| step as f32 * 5e-4).find(|&t| filled(t));
+                let entered = enter(shape, origin, direction);
+                match (stepped, entered) {
+                    (None, None) => {}
+                    // Small steps may jump over a cube's corner, but not find one earlier.
+                    (stepped, Some((entry, middle))) => {
+                        assert!(stepped.is_none_or(|t| entry.t < t + 1e-4), "{shape:?} {index}");
+                        let from_middle = (origin + direction * entry.t - middle).abs().max_element();
+                        assert!((from_middle - 0.5 * EDGE).abs() < 1e-5, "{shape:?} {index}: {from_middle}");
+                        assert!(solid::distance(shape, middle) < 0.012, "{shape:?} {index}: not a cube of it");
+                    }
+                    (Some(t), None) => panic!("{shape:?} {index}: missed a cube at {t}"),
+                }
+            }
+        }
+    }
 }

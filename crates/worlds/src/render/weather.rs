@@ -49,9 +49,9 @@ pub(crate) fn overlay(canvas: &mut Canvas<'_>, scene: &Scene<'_>, lens: &Lens) {
 
 fn stars(canvas: &mut Canvas<'_>, scene: &Scene<'_>, lens: &Lens) {
     let key = scene.key();
-    for index in 0..260u32 {
+    for index in 0..220u32 {
         let chance = |salt: u32| hash01(key ^ (index * 8 + salt).wrapping_mul(0x0101_0193));
-        let up = 0.13 + 0.85 * chance(0) * chance(1);
+        let up = 0.08 + 0.9 * chance(0);
         let flat = (1.0 - up * up).sqrt();
         let (sin, cos) = (chance(2) * std::f32::consts::TAU).sin_cos();
         let direction = Vec3::new(sin * flat, up, cos * flat);
@@ -59,8 +59,8 @@ fn stars(canvas: &mut Canvas<'_>, scene: &Scene<'_>, lens: &Lens) {
         let brightness = chance(3);
         let clouds = scene.sky.cloudiness(direction, scene.time_secs);
         let size = canvas.height as f32 / 128.0;
-        let radius = (0.55 + 0.5 * brightness * brightness) * size.max(0.9);
-        let alpha = (0.30 + 0.65 * brightness * brightness) * (1.0 - clouds);
+        let radius = (0.42 + 0.45 * brightness * brightness) * size.max(0.9);
+        let alpha = (0.25 + 0.65 * brightness * brightness) * (1.0 - clouds) * smoothstep(0.06, 0.2, up);
         let colour = Vec3::new(0.80, 0.86, 1.0).lerp(Vec3::new(1.0, 0.92, 0.78), chance(4));
         canvas.stroke(&Stroke { from: at, to: at, radius, colour, alpha, depth: FAR });
     }
