@@ -4,7 +4,7 @@ use openh264::{
     OpenH264API,
     encoder::{
         BitRate, Complexity, Encoder, EncoderConfig, FrameRate as Hertz, FrameType, IntraFramePeriod, QpRange,
-        RateControlMode, UsageType, VuiConfig,
+        RateControlMode, VuiConfig,
     },
     nal_units,
 };
@@ -12,8 +12,11 @@ use openh264::{
 use crate::{Frame, FrameRate, Resolution, VideoError, colour::Yuv420};
 
 /// Quantiser of every picture: 12 is the encoder's finest, 51 the coarsest. Worlds and samples are small,
-/// so quality comes before size.
-const QUANTISER: u8 = 16;
+/// so there quality comes before size.
+const FINE_QUANTISER: u8 = 12;
+/// For pictures of more than [`SMALL_PIXELS`].
+const LARGE_QUANTISER: u8 = 18;
+const SMALL_PIXELS: usize = 512 * 512;
 const MAX_LONG_SIDE: u32 = 3840;
 const MAX_SHORT_SIDE: u32 = 2160;
 /// The encoder refuses anything smaller.
@@ -48,18 +51,18 @@ impl H264Encoder {
         // A 4:2:0 picture has even sides.
         let coded = (width.max(MIN_SIDE).next_multiple_of(2), height.max(MIN_SIDE).next_multiple_of(2));
 
-        // One thread and no adaptive feature: the same frames give the same bytes everywhere. The quantiser is
-        // fixed, and the bit rate only has to be high enough never to matter.
+        // One thread and no adaptive feature: the same frames give the same bytes everywhere. In this mode the
+        // quantiser is what the range says and no picture is skipped; the bit rate only chooses the level.
+        let quantiser = if resolution.pixel_count() > SMALL_PIXELS { LARGE_QUANTISER } else { FINE_QUANTISER };
         let keyframe_period = (frame_rate.as_f64().round() as u32).clamp(1, 60);
-        let bitrate = f64::from(coded.0 * coded.1) * frame_rate.as_f64() * 4.0;
+        let bitrate = f64::from(coded.0 * coded.1) * frame_rate.as_f64() * 3.0;
         let config = EncoderConfig::new()
             .vui(VuiConfig::bt709())
-            .rate_control_mode(RateControlMode::Quality)
-            .qp(QpRange::new(QUANTISER, QUANTISER))
+            .rate_control_mode(RateControlMode::Bufferbased)
+            .qp(QpRange::new(quantiser, quantiser))
             .bitrate(BitRate::from_bps(bitrate.clamp(200_000.0, 200_000_000.0) as u32))
             .max_frame_rate(Hertz::from_hz(frame_rate.as_f64().clamp(1.0, 60.0) as f32))
             .intra_frame_period(IntraFramePeriod::from_num_frames(keyframe_period))
-            .usage_type(UsageType::CameraVideoNonRealTime)
             .complexity(Complexity::High)
             .skip_frames(false)
             .adaptive_quantization(false)

@@ -8,10 +8,14 @@
 //! | [`frame`] | [`Frame`] and [`Clip`], the pictures themselves |
 //! | [`resolution`], [`frame_rate`] | sizes and rates that cannot be wrong |
 //! | [`writer`] | [`VideoWriter`] and the one-call writers: MP4, GIF, PNG, JPEG, a folder of PNG |
+//! | [`reader`] | [`VideoReader`] and [`read_clip`]: files to clips |
+//! | [`limits`] | [`ReadLimits`], how much of a foreign file is read |
+//! | [`probe`](mod@probe) | what a file is, from its headers |
 //! | [`contact_sheet`](mod@contact_sheet) | many clips in one picture |
 //! | [`still`] | single pictures |
-//! | `mp4`, `h264`, `colour` | MP4 boxes; H.264; RGB to BT.709 and back |
-//! | `gif_writer`, `folder` | the other formats |
+//! | `mp4`, `h264`, `sps`, `colour` | MP4 boxes; H.264 and its headers; RGB to BT.709 and back |
+//! | `gif_writer`, `gif_reader`, `folder` | the other formats |
+//! | `ffmpeg` | every other video, through that program |
 //! | `atomic` | files that appear whole or not at all |
 //! | [`error`] | [`VideoError`], the one error of this crate |
 
@@ -21,13 +25,19 @@ mod atomic;
 mod colour;
 pub mod contact_sheet;
 pub mod error;
+mod ffmpeg;
 mod folder;
 pub mod frame;
 pub mod frame_rate;
+mod gif_reader;
 mod gif_writer;
 mod h264;
+pub mod limits;
 mod mp4;
+pub mod probe;
+pub mod reader;
 pub mod resolution;
+mod sps;
 pub mod still;
 pub mod writer;
 
@@ -35,6 +45,9 @@ pub use contact_sheet::contact_sheet;
 pub use error::VideoError;
 pub use frame::{Clip, Frame};
 pub use frame_rate::FrameRate;
+pub use limits::ReadLimits;
+pub use probe::{MediaInfo, MediaKind, probe};
+pub use reader::{VideoReader, read_clip};
 pub use resolution::Resolution;
 pub use still::{encode_jpeg, encode_png};
 pub use writer::{OutputFormat, VideoWriter, encode_gif, encode_mp4, write_clip, write_mp4};
