@@ -10,6 +10,7 @@
 //! | [`layering`] | which crate may depend on which, in one table |
 //! | [`file_size`] | no Rust file grows beyond what a reader can hold |
 //! | [`documentation`] | crate docs with a module map, and the lint for public items |
+//! | [`public_items`] | a sentence of docs for every public item |
 //! | [`leftovers`] | a developer's own paths, and macros for unfinished code |
 //! | [`markdown`] | links that resolve, the changelog, commands in the README |
 //! | [`rust_source`] | Rust text without comments, strings and tests |
@@ -21,6 +22,7 @@ pub mod file_size;
 pub mod layering;
 pub mod leftovers;
 pub mod markdown;
+pub mod public_items;
 pub mod report;
 pub mod repository;
 pub mod rust_source;
@@ -36,6 +38,7 @@ pub const CHECKS: &[NamedCheck] = &[
     ("layering", layering::check),
     ("file-size", file_size::check),
     ("documentation", documentation::check),
+    ("public-items", public_items::check),
     ("leftovers", leftovers::check),
     ("links", markdown::check_links),
     ("changelog", markdown::check_changelog),

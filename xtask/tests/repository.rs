@@ -27,6 +27,11 @@ fn every_crate_is_documented() {
 }
 
 #[test]
+fn every_public_item_is_documented() {
+    assert_clean("public-items");
+}
+
+#[test]
 fn nothing_is_left_behind() {
     assert_clean("leftovers");
 }
