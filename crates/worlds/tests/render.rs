@@ -10,9 +10,7 @@ use worlds::{
         Picture, Renderer,
         palette::{COLOURS, reference_srgb},
     },
-    stage::{
-        Camera, Colour, Daytime, Look, Material, Moment, Place, Pose, Prop, Shape, Stage, Weather,
-    },
+    stage::{Camera, Colour, Daytime, Look, Material, Moment, Place, Pose, Prop, Shape, Stage, Weather},
 };
 
 const PLACES: [Place; 6] = [Place::Grass, Place::Sand, Place::Tiles, Place::Snow, Place::Room, Place::Sea];
@@ -59,7 +57,8 @@ fn ids_and_visible_shares_tell_what_is_hidden() {
         Vec3::new(30.0, 0.5, 0.0),
         Vec3::new(0.45, 0.0, 0.5),
     ];
-    let Picture { frame, ids, visible } = Renderer::new(&stage(Place::Tiles, props)).draw(&moment(&centres), square(96));
+    let Picture { frame, ids, visible } =
+        Renderer::new(&stage(Place::Tiles, props)).draw(&moment(&centres), square(96));
     assert_eq!(ids.len(), frame.resolution().pixel_count());
     assert_eq!(visible.len(), 5);
     assert!(visible[0] < 0.1, "hidden ball: {}", visible[0]);
@@ -78,20 +77,23 @@ fn ids_and_visible_shares_tell_what_is_hidden() {
 
 #[test]
 fn the_picture_does_not_depend_on_threads_or_on_asking_for_truth() {
-    let props = vec![prop(Shape::Ring, Colour::Yellow, Material::Metal), prop(Shape::Cone, Colour::Red, Material::Glossy)];
+    let props =
+        vec![prop(Shape::Ring, Colour::Yellow, Material::Metal), prop(Shape::Cone, Colour::Red, Material::Glossy)];
     let mut stage = stage(Place::Sea, props);
     stage.weather = Weather::Rain;
     let moment = moment(&[Vec3::new(-0.8, 0.6, 0.0), Vec3::new(0.8, 0.5, 0.0)]);
     let alone = Renderer::new(&stage).draw(&moment, square(64));
-    let many: Vec<Picture> =
-        (0..6).into_par_iter().map(|_| Renderer::new(&stage).draw(&moment, square(64))).collect();
+    let many: Vec<Picture> = (0..6).into_par_iter().map(|_| Renderer::new(&stage).draw(&moment, square(64))).collect();
     assert!(many.iter().all(|picture| *picture == alone));
     assert_eq!(Renderer::new(&stage).draw_frame(&moment, square(64)), alone.frame);
 }
 
 #[test]
 fn every_stage_gives_a_picture_with_something_on_it() {
-    let props = vec![prop(Shape::Cylinder, Colour::Purple, Material::Striped), prop(Shape::Cube, Colour::White, Material::Metal)];
+    let props = vec![
+        prop(Shape::Cylinder, Colour::Purple, Material::Striped),
+        prop(Shape::Cube, Colour::White, Material::Metal),
+    ];
     let moment = moment(&[Vec3::new(-0.7, 0.45, 0.0), Vec3::new(0.7, 0.45, 0.3)]);
     for place in PLACES {
         for daytime in DAYTIMES {

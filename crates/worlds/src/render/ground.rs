@@ -98,7 +98,8 @@ impl Ground {
         }
         let grazing = (-ray.direction.y).max(0.02);
         let across = t * pixel;
-        let mut view = Footprint { at: Vec2::new(point.x, point.z), across, along: across / grazing, ray: ray.direction };
+        let mut view =
+            Footprint { at: Vec2::new(point.x, point.z), across, along: across / grazing, ray: ray.direction };
         let mut seam = 0.0;
         if self.look == Look::Voxel {
             let (half_x, half_z) = view.half_extents();
@@ -127,7 +128,8 @@ impl Ground {
         }
         if self.look == Look::Voxel {
             let cell = (view.at / CELL).floor();
-            let tone = hash01((cell.x as i32 as u32).wrapping_mul(0x9E37) ^ (cell.y as i32 as u32).wrapping_mul(0x85EB_CA6B));
+            let tone =
+                hash01((cell.x as i32 as u32).wrapping_mul(0x9E37) ^ (cell.y as i32 as u32).wrapping_mul(0x85EB_CA6B));
             let keep = (1.0 - 0.5 * view.size() / CELL).clamp(0.0, 1.0);
             patch.albedo *= (1.0 + 0.14 * (tone - 0.5) * keep) * (1.0 - 0.22 * seam);
         }
@@ -145,7 +147,11 @@ impl Ground {
     }
 
     fn noise(&self, view: &Footprint, scale: f32) -> f32 {
-        self.toned(CLOUDY.sample(view.at.x * scale + self.shift.x, view.at.y * scale + self.shift.y, view.size() * scale))
+        self.toned(CLOUDY.sample(
+            view.at.x * scale + self.shift.x,
+            view.at.y * scale + self.shift.y,
+            view.size() * scale,
+        ))
     }
 
     fn fine(&self, view: &Footprint, scale_x: f32, scale_z: f32) -> f32 {

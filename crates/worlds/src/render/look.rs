@@ -18,7 +18,8 @@ pub(crate) fn outlined(body: &Body, ray: &Ray, width: f32, reach: f32) -> bool {
     if !body.near(ray, margin) {
         return false;
     }
-    let grown = |scale: f32| body.scaled_hit(ray, scale).is_some_and(|t| t < reach && ray.origin.y + ray.direction.y * t > 0.0);
+    let grown =
+        |scale: f32| body.scaled_hit(ray, scale).is_some_and(|t| t < reach && ray.origin.y + ray.direction.y * t > 0.0);
     let share = margin / (0.5 * body.size);
     grown(1.0 + share) || (body.shape == Shape::Ring && grown((1.0 - 2.5 * share).max(0.4)))
 }

@@ -58,8 +58,9 @@ pub(crate) fn enter(shape: Shape, origin: Vec3, direction: Vec3) -> Option<Entry
 #[inline]
 pub(crate) fn blocks(shape: Shape, origin: Vec3, direction: Vec3) -> bool {
     match shape {
-        Shape::Ring => Chord::new(origin, direction)
-            .is_some_and(|chord| chord.quartic.first_fall(chord.low, chord.high).is_some()),
+        Shape::Ring => {
+            Chord::new(origin, direction).is_some_and(|chord| chord.quartic.first_fall(chord.low, chord.high).is_some())
+        }
         _ => enter(shape, origin, direction).is_some(),
     }
 }

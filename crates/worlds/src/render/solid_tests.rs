@@ -54,7 +54,11 @@ fn rays_enter_where_walking_along_them_meets_the_surface() {
                     assert!(distance(shape, point).abs() < tolerance, "{shape:?} {index}: {}", distance(shape, point));
                     assert!((entry.normal.length() - 1.0).abs() < 1e-3 && entry.normal.dot(direction) <= 1e-3);
                     let lifted = distance(shape, point + entry.normal * 0.01);
-                    assert!((lifted - 0.01).abs() < 1.5e-3, "{shape:?} {index}: normal {} rises {lifted}", entry.normal);
+                    assert!(
+                        (lifted - 0.01).abs() < 1.5e-3,
+                        "{shape:?} {index}: normal {} rises {lifted}",
+                        entry.normal
+                    );
                 }
                 (None, None) => {}
                 _ => assert!(closest.abs() < 1e-3, "{shape:?} {index}: walked {expected:?}, entered {entry:?}"),

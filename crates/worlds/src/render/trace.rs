@@ -91,6 +91,11 @@ impl Scene<'_> {
         (found, met)
     }
 
+    /// Whether the ray comes so near a body that it may meet it or its outline.
+    pub(crate) fn may_meet(&self, ray: &Ray) -> bool {
+        self.bodies.iter().any(|body| body.near(ray, 4.0 * self.pixel * (body.centre - ray.origin).length()))
+    }
+
     /// Light, id and depth along a ray from the eye.
     pub(crate) fn look(&self, ray: &Ray) -> Sample {
         let mut sample = self.follow(ray, None, Care::Full);
@@ -127,7 +132,12 @@ impl Scene<'_> {
                 let patch = self.ground.patch(ray, t, self.pixel, self.time_secs);
                 Sample { light: self.fog(self.ground_light(ray, &patch, care), ray, t), id: 0, depth: t, met }
             }
-            None => Sample { light: self.sky.light(ray.direction, self.time_secs, self.pixel), id: 0, depth: 10.0 * FAR, met },
+            None => Sample {
+                light: self.sky.light(ray.direction, self.time_secs, self.pixel),
+                id: 0,
+                depth: 10.0 * FAR,
+                met,
+            },
         }
     }
 
@@ -161,7 +171,7 @@ impl Scene<'_> {
     fn sea_light(&self, ray: &Ray, patch: &Patch, point: Vec3, care: Care) -> Vec3 {
         let towards_eye = -ray.direction;
         let facing = towards_eye.dot(patch.normal).clamp(0.0, 1.0);
-        let fresnel = 0.03 + 0.85 * (1.0 - facing).powi(5);
+        let fresnel = 0.05 + 0.88 * (1.0 - facing).powi(4);
         // Waves that lean towards the eye let more of the lit water through.
         let lean = (1.0 + 5.0 * (patch.normal.x * towards_eye.x + patch.normal.z * towards_eye.z)).clamp(0.4, 2.2);
         let water = patch.albedo * lean * (self.rig.ambient_up * 1.6 + self.rig.lights[0].at(point).colour * 0.6);
@@ -309,7 +319,8 @@ impl Scene<'_> {
 
 /// 0 on the first tone and 1 on the second: six sectors around the solid's axis, edges as wide as `footprint`.
 fn stripes(body: &Body, hit: &BodyHit, footprint: f32) -> f32 {
-    let (a, b) = if body.shape == Shape::Ring { (hit.painted.x, hit.painted.y) } else { (hit.painted.x, hit.painted.z) };
+    let (a, b) =
+        if body.shape == Shape::Ring { (hit.painted.x, hit.painted.y) } else { (hit.painted.x, hit.painted.z) };
     let squared = (a * a + b * b).max(1e-6);
     let radius = squared.sqrt();
     // sin 3θ

@@ -94,7 +94,8 @@ mod tests {
                 let filled = |t: f32| {
                     let cell = ((origin + direction * t + Vec3::splat(HALF)) / EDGE).floor().as_ivec3();
                     let inside = cell.cmpge(IVec3::ZERO).all() && cell.cmplt(IVec3::splat(COUNT as i32)).all();
-                    inside && GRIDS[shape as usize][(cell.z as usize * COUNT + cell.y as usize) * COUNT + cell.x as usize]
+                    inside
+                        && GRIDS[shape as usize][(cell.z as usize * COUNT + cell.y as usize) * COUNT + cell.x as usize]
                 };
                 let stepped = (0..8000).map(|step| step as f32 * 5e-4).find(|&t| filled(t));
                 let entered = enter(shape, origin, direction);

@@ -3,7 +3,7 @@
 //! Drops live in the world and fall with time, so that they pass behind objects and move against the camera.
 
 use super::{
-    Lens,
+    lens::Lens,
     texture::{hash01, smoothstep},
     trace::{FAR, Scene},
 };
@@ -49,9 +49,9 @@ pub(crate) fn overlay(canvas: &mut Canvas<'_>, scene: &Scene<'_>, lens: &Lens) {
 
 fn stars(canvas: &mut Canvas<'_>, scene: &Scene<'_>, lens: &Lens) {
     let key = scene.key();
-    for index in 0..220u32 {
+    for index in 0..300u32 {
         let chance = |salt: u32| hash01(key ^ (index * 8 + salt).wrapping_mul(0x0101_0193));
-        let up = 0.08 + 0.9 * chance(0);
+        let up = 0.06 + 0.9 * chance(0) * chance(0).sqrt();
         let flat = (1.0 - up * up).sqrt();
         let (sin, cos) = (chance(2) * std::f32::consts::TAU).sin_cos();
         let direction = Vec3::new(sin * flat, up, cos * flat);
