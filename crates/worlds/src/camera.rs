@@ -65,7 +65,7 @@ const TILT: f32 = 0.28;
 /// Logarithm of the ratio of first and last distance.
 const DOLLY: f32 = 0.5;
 /// Angle of a whole orbit in radians.
-const ORBIT: f32 = 0.75;
+const ORBIT: f32 = 0.85;
 /// How much of the object's way the camera goes along.
 const FOLLOW: f32 = 0.94;
 

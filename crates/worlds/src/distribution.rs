@@ -206,20 +206,26 @@ impl Distribution {
         let count = self.object_counts.draw(rng, |_| true).ok_or("no number of objects")?;
         let main = Prop {
             shape,
-            colour: self.colour(rng, daytime, &[]),
+            colour: self.colour(rng, (place, daytime), &[]),
             material: self.material(rng, motion, shape),
             size: rng.random_range(0.85..1.1),
         };
         let mut props = vec![main];
-        for number in 1..count.max(motion.min_objects()).min(Plan::MAX_OBJECTS) {
-            let prop = self.further(rng, motion, daytime, number, &props);
+        for _ in 1..count.max(motion.min_objects()).min(Plan::MAX_OBJECTS) {
+            let prop = self.further(rng, (motion, place, daytime), &props);
             props.push(prop);
         }
         Ok(Plan { seed, duration_secs: self.duration_secs, place, daytime, weather, look, props, motion, camera })
     }
 
-    fn further(&self, rng: &mut ChaCha8Rng, motion: Motion, daytime: Daytime, number: usize, props: &[Prop]) -> Prop {
-        let partner = number == 1;
+    /// One more object for a world that has `props` so far.
+    fn further(
+        &self,
+        rng: &mut ChaCha8Rng,
+        (motion, place, daytime): (Motion, Place, Daytime),
+        props: &[Prop],
+    ) -> Prop {
+        let partner = props.len() == 1;
         // The partner must be something one can disappear behind, or stop at.
         let fits = |shape: Shape| match motion {
             Motion::RollBehind if partner => matches!(shape, Shape::Cube | Shape::Cylinder),
@@ -229,18 +235,22 @@ impl Distribution {
         let shape = self.shapes.draw(rng, fits).unwrap_or(Shape::Cube);
         let taken: Vec<_> = props.iter().map(|prop| prop.colour).collect();
         let size = match motion {
-            Motion::RollBehind if partner => props[0].size * rng.random_range(1.22..1.3),
+            Motion::RollBehind if partner => props[0].size * rng.random_range(1.2..1.26),
             Motion::Collide if partner => props[0].size * rng.random_range(0.8..1.0),
             Motion::Orbit if partner => props[0].size * rng.random_range(0.45..0.55),
             _ => rng.random_range(0.65..1.0),
         };
         let material = self.materials.draw(rng, |_| true).unwrap_or(Material::Matte);
-        Prop { shape, colour: self.colour(rng, daytime, &taken), material, size }
+        Prop { shape, colour: self.colour(rng, (place, daytime), &taken), material, size }
     }
 
-    /// Not a colour that another object has, nor black at night, unless nothing else may occur.
-    fn colour(&self, rng: &mut ChaCha8Rng, daytime: Daytime, taken: &[Colour]) -> Colour {
-        let shows = |colour| daytime != Daytime::Night || colour != Colour::Black;
+    /// Not a colour that another object has, nor black at night or white on snow, unless nothing else may occur.
+    fn colour(&self, rng: &mut ChaCha8Rng, (place, daytime): (Place, Daytime), taken: &[Colour]) -> Colour {
+        let shows = |colour| match colour {
+            Colour::Black => daytime != Daytime::Night,
+            Colour::White => place != Place::Snow,
+            _ => true,
+        };
         self.colours
             .draw(rng, |colour| shows(colour) && !taken.contains(&colour))
             // Further objects of a world of one colour have any other one.

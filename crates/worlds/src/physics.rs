@@ -9,6 +9,8 @@ use crate::stage::{Pose, Prop, Shape};
 
 /// Simulated steps per second.
 pub(crate) const STEPS_PER_SEC: f64 = 240.0;
+/// Physics steps within each of them: at a landing, an object sinks in by about its speed times one step.
+const SUBSTEPS: usize = 4;
 /// Gravity in m/s².
 pub(crate) const GRAVITY: f32 = 9.81;
 
@@ -37,15 +39,15 @@ impl Body {
 pub(crate) fn simulate(props: &[Prop], bodies: &[Body], steps: usize) -> Vec<Vec<Pose>> {
     let mut world = PhysicsWorld::new();
     world.gravity = Vec3::new(0.0, -GRAVITY, 0.0);
-    world.integration_parameters.dt = (1.0 / STEPS_PER_SEC) as f32;
-    // Touching must stay within a few millimetres even for a hard landing.
-    world.integration_parameters.num_solver_iterations = 8;
+    world.integration_parameters.dt = (1.0 / (STEPS_PER_SEC * SUBSTEPS as f64)) as f32;
     world.insert(RigidBodyBuilder::fixed(), ground());
     let handles: Vec<_> = props.iter().zip(bodies).map(|(prop, body)| insert(&mut world, prop, body)).collect();
     let mut moments = Vec::with_capacity(steps + 1);
     moments.push(bodies.iter().map(|body| body.pose).collect());
     for _ in 0..steps {
-        world.step();
+        for _ in 0..SUBSTEPS {
+            world.step();
+        }
         moments.push(handles.iter().map(|&handle| pose_of(&world, handle)).collect());
     }
     moments
@@ -59,11 +61,7 @@ fn ground() -> ColliderBuilder {
 fn insert(world: &mut PhysicsWorld, prop: &Prop, body: &Body) -> RigidBodyHandle {
     let Pose { position, rotation } = body.pose;
     let builder = if body.movable { RigidBodyBuilder::dynamic() } else { RigidBodyBuilder::fixed() };
-    let builder = builder
-        .pose(Pose3::from_parts(position, rotation))
-        .angvel(body.spin)
-        .soft_ccd_prediction(0.05)
-        .can_sleep(false);
+    let builder = builder.pose(Pose3::from_parts(position, rotation)).angvel(body.spin).can_sleep(false);
     let collider = collider(prop)
         .friction(body.friction)
         .friction_combine_rule(CoefficientCombineRule::Multiply)

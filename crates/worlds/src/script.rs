@@ -7,6 +7,7 @@ use glam::{Quat, Vec3};
 use crate::{
     physics::{GRAVITY, STEPS_PER_SEC},
     stage::Pose,
+    staging::AFLOAT,
 };
 
 /// How an object moves without rigid-body physics.
@@ -98,10 +99,10 @@ fn splash_heights(start: f32, radius: f32, steps: usize) -> Vec<f32> {
     let mut heights = Vec::with_capacity(steps + 1);
     for _ in 0..=steps {
         heights.push(height);
-        // Afloat (height 0) the solid is about 40 % under water, which carries exactly its weight.
-        let depth = (0.8 * radius - height) / (2.0 * radius);
-        let submerged = depth.clamp(0.0, 1.0);
-        let acceleration = -GRAVITY + GRAVITY * submerged / 0.4 - 6.0 * submerged * speed * (1.0 + speed.abs());
+        // Afloat (height 0) the part that is under water carries exactly the weight.
+        let afloat = 0.5 * (1.0 - AFLOAT);
+        let submerged = (afloat - height / (2.0 * radius)).clamp(0.0, 1.0);
+        let acceleration = GRAVITY * (submerged / afloat - 1.0) - 5.0 * submerged * speed * (1.0 + speed.abs());
         let next = speed + acceleration * dt;
         height += 0.5 * (speed + next) * dt;
         speed = next;

@@ -65,18 +65,22 @@ fn view(plan: &Plan, rng: &mut ChaCha8Rng) -> View {
     let main = &plan.props[0];
     let share = match plan.motion {
         Motion::Rest | Motion::Spin | Motion::Topple => rng.random_range(0.33..0.40),
-        Motion::RollBehind | Motion::Collide => rng.random_range(0.27..0.30),
-        _ => rng.random_range(0.29..0.35),
+        Motion::RollBehind => rng.random_range(0.25..0.27),
+        Motion::Collide => rng.random_range(0.27..0.30),
+        _ => rng.random_range(0.30..0.36),
     };
     let height = full_height(main.shape) * main.size / share;
     let target_height = match plan.motion {
         Motion::Fall | Motion::Bounce | Motion::FloatUp | Motion::Orbit => 0.31,
+        Motion::RollBehind => 0.22,
         _ => rng.random_range(0.24..0.28),
     };
     // The sea has no ground that could hide below the picture.
     let target_height = if plan.place == Place::Sea { target_height - 0.08 } else { target_height };
-    let horizon = rng.random_range(0.09..0.22);
-    let most_turn: f32 = if plan.motion == Motion::RollBehind { 0.03 } else { 0.2 };
+    let hides = plan.motion == Motion::RollBehind;
+    // From a low camera and straight on, one object really hides another.
+    let horizon = if hides { rng.random_range(0.07..0.10) } else { rng.random_range(0.09..0.22) };
+    let most_turn: f32 = if hides { 0.03 } else { 0.2 };
     View {
         target: Vec3::Y * (target_height * height),
         height,
@@ -133,15 +137,16 @@ impl Set<'_> {
         let secs = self.action_secs();
         let start_x = |share: f32| Vec3::X * (-self.heading * share * self.height);
         let body = Body { movable: true, ..Body::scenery(self.standing(&prop, Vec3::ZERO)) };
+        let follows = self.plan.camera == CameraMove::Follow;
         match self.plan.motion {
             Motion::Roll => {
-                let travel = if self.plan.camera == CameraMove::Follow { 1.2 } else { 0.62 };
-                self.rolling(travel * self.height / secs, start_x(0.5 * travel))
+                let (travel, start) = if follows { (1.2, 0.04) } else { (0.62, 0.31) };
+                self.rolling(travel * self.height / secs, start_x(start))
             }
-            Motion::RollBehind => self.rolling(0.76 * self.height / secs, start_x(0.38) - Vec3::Z * 0.6),
+            Motion::RollBehind => self.rolling(0.78 * self.height / secs, start_x(0.39) - Vec3::Z * 0.6),
             Motion::Slide => {
-                let travel = if self.plan.camera == CameraMove::Follow { 1.1 } else { 0.6 } * self.height;
-                self.sliding(travel, 1.05 * secs, start_x(0.31))
+                let (travel, start) = if follows { (1.1, 0.04) } else { (0.6, 0.31) };
+                self.sliding(travel * self.height, 1.05 * secs, start_x(start))
             }
             Motion::Collide => {
                 // Close enough to meet its partner after a third of a second.
@@ -156,23 +161,31 @@ impl Set<'_> {
             }
             Motion::Topple => self.toppling(&prop),
             Motion::Bounce => {
-                let rise = if prop.shape == Shape::Ball { 0.80 } else { 0.68 };
-                let drop = 0.30 * self.height;
-                let pose = self.standing(&prop, start_x(0.13) + Vec3::Y * drop);
-                let velocity = Vec3::new(self.heading * 0.26 * self.height / secs, -0.6, 0.0);
+                let rise = if prop.shape == Shape::Ball { 0.84 } else { 0.74 };
+                let drop = 0.27 * self.height;
+                let pose = self.standing(&prop, start_x(if follows { 0.0 } else { 0.13 }) + Vec3::Y * drop);
+                let velocity = Vec3::new(self.heading * 0.26 * self.height / secs, -1.0, 0.0);
                 Body { pose, velocity, restitution: rise, friction: 0.25, ..body }
             }
             // Fall, and nothing else comes here.
             _ => {
                 let tilt = match prop.shape {
-                    Shape::Ball | Shape::Ring => 0.0,
-                    _ => self.heading * self.rng.random_range(0.05..0.3),
+                    Shape::Ball => Quat::IDENTITY,
+                    // It lands on its rim and lies down at once, instead of standing for a while.
+                    Shape::Ring => Quat::from_rotation_x(self.rng.random_range(0.2..0.4)),
+                    // More, and it would tumble on after it has landed.
+                    _ => Quat::from_rotation_z(self.heading * self.rng.random_range(0.0..0.07)),
                 };
-                let pose = self.standing(&prop, Vec3::Y * (0.42 * self.height));
-                let rotation = Quat::from_rotation_z(tilt) * pose.rotation;
-                Body { pose: Pose { rotation, ..pose }, restitution: 0.15, ..body }
+                let pose = self.standing(&prop, Vec3::Y * self.drop_height());
+                let rotation = tilt * pose.rotation;
+                Body { pose: Pose { rotation, ..pose }, restitution: 0.0, ..body }
             }
         }
+    }
+
+    /// From just below the upper edge of the picture, which is lower while the camera is near.
+    fn drop_height(&self) -> f32 {
+        self.height * if self.plan.camera == CameraMove::DollyOut { 0.31 } else { 0.39 }
     }
 
     fn rolling(&self, speed: f32, from: Vec3) -> Body {
@@ -251,7 +264,7 @@ impl Set<'_> {
                 let gap = 0.5 * (width(self.main()) + width(partner));
                 let near = self.heading * (gap - 0.33 * self.height + 0.2 * self.height);
                 let pose = self.standing(partner, Vec3::X * near);
-                bodies.push(Body { movable: true, friction: 0.5, restitution: 0.3, ..Body::scenery(pose) });
+                bodies.push(Body { movable: true, friction: 0.2, restitution: 0.5, ..Body::scenery(pose) });
             }
             Motion::RollBehind => bodies.push(Body::scenery(self.standing(partner, Vec3::Z * 0.75))),
             _ => {}
@@ -284,7 +297,7 @@ impl Set<'_> {
             }
             // On the sea only: on land, things fall by rigid-body physics.
             Motion::Fall => {
-                Script::Splash { pose, height: 0.42 * self.height, radius: rest_height(prop.shape) * prop.size }
+                Script::Splash { pose, height: self.drop_height(), radius: rest_height(prop.shape) * prop.size }
             }
             _ => Script::Stand(pose),
         }
@@ -295,7 +308,7 @@ impl Set<'_> {
         // A fixed turn for each object, taken from its place in the plan, not from the running generator.
         let turn = if prop.shape == Shape::Ring { 0.3 } else { 0.5 } * self.heading;
         let lift = match self.plan.place {
-            Place::Sea => 0.2 * rest_height(prop.shape) * prop.size,
+            Place::Sea => AFLOAT * rest_height(prop.shape) * prop.size,
             _ => rest_height(prop.shape) * prop.size,
         };
         let tilt = if prop.shape == Shape::Ball { 0.4 } else { 0.0 };
@@ -334,6 +347,9 @@ impl Set<'_> {
         }
     }
 }
+
+/// Height of a floating solid's centre above the water, as a share of its height above the ground.
+pub(crate) const AFLOAT: f32 = 0.5;
 
 fn can_roll(shape: Shape) -> bool {
     matches!(shape, Shape::Ball | Shape::Cylinder | Shape::Ring)
@@ -384,5 +400,5 @@ fn spin_height(prop: &Prop, place: Place) -> f32 {
         Shape::Cone => 0.5 * 0.35_f32.cos(),
         shape => rest_height(shape),
     } * prop.size;
-    if place == Place::Sea { 0.4 * height } else { height }
+    if place == Place::Sea { AFLOAT * height } else { height }
 }

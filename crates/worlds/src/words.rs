@@ -98,6 +98,30 @@ impl Place {
         }
     }
 
+    /// Where something flies.
+    pub const fn above(self) -> Words {
+        match self {
+            Self::Grass => words(&["over the grass", "above the meadow"], &["草地上空", "草坪上空"]),
+            Self::Sand => words(&["over the sand", "above the desert"], &["沙地上空", "沙漠上空"]),
+            Self::Tiles => words(&["over the tiles", "above the tiled floor"], &["瓷砖地上空", "格子地面上空"]),
+            Self::Snow => words(&["over the snow", "above the snowy field"], &["雪地上空"]),
+            Self::Room => words(&["in a room", "indoors"], &["房间里", "室内"]),
+            Self::Sea => words(&["over the sea", "over the water"], &["海面上空", "水面上空"]),
+        }
+    }
+
+    /// What something rises from.
+    pub const fn off(self) -> Words {
+        match self {
+            Self::Grass => words(&["from the grass", "off the lawn"], &["草地上", "草坪上"]),
+            Self::Sand => words(&["from the sand", "off the sand"], &["沙地上", "沙漠里"]),
+            Self::Tiles => words(&["from the tiles", "off the tiled floor"], &["瓷砖地上", "格子地面上"]),
+            Self::Snow => words(&["from the snow", "out of the snow"], &["雪地里", "雪地上"]),
+            Self::Room => words(&["from the floor of a room", "off the wooden floor"], &["房间的地板上", "木地板上"]),
+            Self::Sea => words(&["from the sea", "out of the water"], &["海面上", "水面上"]),
+        }
+    }
+
     /// What something comes down on.
     pub const fn onto(self) -> Words {
         match self {
@@ -152,7 +176,7 @@ impl CameraMove {
         match self {
             Self::Still => words(
                 &["the camera stays still", "the camera does not move", "a static shot"],
-                &["镜头静止不动", "固定镜头"],
+                &["镜头不动", "固定镜头"],
             ),
             Self::PanLeft => {
                 words(&["the camera pans left", "the camera pans to the left"], &["镜头向左摇", "镜头向左摇动"])
@@ -197,10 +221,10 @@ impl Motion {
             Self::Collide => words(&["hits", "collides with", "crashes into"], &["撞上", "撞向"]),
             Self::Topple => words(&["topples over", "tips over", "topples"], &["翻倒", "倾倒"]),
             Self::RollBehind => words(&["rolls behind", "passes behind"], &["从后面滚过", "滚到后面"]),
-            Self::Orbit => words(&["flies in a circle", "circles in the air"], &["绕圈飞行", "在空中绕圈"]),
+            Self::Orbit => words(&["flies in a circle", "flies in circles"], &["绕圈飞行", "飞着转圈"]),
             Self::Spin => words(&["spins", "spins on the spot", "is turning around"], &["旋转", "原地旋转"]),
-            Self::FloatUp => words(&["floats up", "rises into the air", "floats upwards"], &["向上飘起", "飘向空中"]),
-            Self::Rest => words(&["stands still", "rests", "does not move"], &["静止不动", "一动不动"]),
+            Self::FloatUp => words(&["floats up", "rises", "floats upwards"], &["向上飘起", "升起"]),
+            Self::Rest => words(&["stands still", "rests", "stays in place"], &["静止不动", "一动不动"]),
         }
     }
 }
