@@ -7,7 +7,7 @@ use crate::{Canvas, Denoiser, DiffusionError, Sigma};
 
 /// How strongly, and at which noise levels, the prompt is followed; checked once when it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked", deny_unknown_fields)]
+#[serde(try_from = "Unchecked")]
 pub struct Guidance {
     guidance_scale: f32,
     low: Sigma,
@@ -93,6 +93,7 @@ impl Denoiser for Guided<'_> {
 
 /// The numbers of a recipe before they are checked.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Unchecked {
     guidance_scale: f32,
     #[serde(default = "known")]

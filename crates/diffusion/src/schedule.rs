@@ -53,7 +53,7 @@ impl Schedule {
     /// The spacing is that of the whole schedule, cut at `first`; the number of steps stays as asked.
     ///
     /// # Errors  [`DiffusionError::Schedule`] for 0 or too many steps and for steps too short for f32,
-    ///           [`DiffusionError::Setting`] for an unusable shift, ρ or σ_min
+    /// [`DiffusionError::Setting`] for an unusable shift, ρ or σ_min
     pub fn sigmas_from(&self, first: Sigma, num_inference_steps: usize) -> Result<Vec<Sigma>, DiffusionError> {
         self.check_settings()?;
         if !(1..=MAX_INFERENCE_STEPS).contains(&num_inference_steps) {

@@ -84,8 +84,8 @@ impl Sampler {
     /// # Shapes  `canvas.latents`: `[B, C, T, H, W]`, returned unchanged in shape
     /// # Units   `sigmas` fall from at least the highest level on the canvas
     /// # Errors  [`DiffusionError::Schedule`] when they do not, [`DiffusionError::Shape`] and
-    ///           [`DiffusionError::SigmaOutOfRange`] for a canvas laid out wrongly, [`DiffusionError::NotFinite`]
-    ///           when the denoiser fails silently, [`DiffusionError::Interrupted`], and the denoiser's own
+    /// [`DiffusionError::SigmaOutOfRange`] for a canvas laid out wrongly, [`DiffusionError::NotFinite`]
+    /// when the denoiser fails silently, [`DiffusionError::Interrupted`], and the denoiser's own
     pub fn sample(
         self,
         denoiser: &dyn Denoiser,
