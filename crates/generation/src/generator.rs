@@ -50,6 +50,12 @@ impl Generator {
         &self.bundle
     }
 
+    /// Numbers that were learned: autoencoder, text encoder, transformer.
+    pub fn parameter_counts(&self) -> [usize; 3] {
+        let Bundle { autoencoder, text_encoder, transformer, .. } = &self.bundle;
+        [autoencoder.num_params(), text_encoder.num_params(), transformer.num_params()]
+    }
+
     /// Checks what somebody asks for, the length of the prompts in tokens too.
     ///
     /// # Errors

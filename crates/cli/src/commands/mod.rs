@@ -1,0 +1,41 @@
+//! One module for each command: its options, and what it does.
+
+mod completions;
+mod dataset;
+mod generate;
+mod info;
+mod model_choice;
+mod models;
+mod train;
+mod worlds;
+
+use clap::Subcommand;
+
+/// What misora can be told to do.
+#[derive(Subcommand)]
+pub enum Command {
+    Generate(generate::Generate),
+    Models(models::Models),
+    Info(info::Info),
+    #[command(subcommand)]
+    Worlds(worlds::Worlds),
+    #[command(subcommand)]
+    Dataset(dataset::Dataset),
+    Train(train::Train),
+    Completions(completions::Completions),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Generate(command) => command.run(),
+            Self::Models(command) => command.run(),
+            Self::Info(command) => command.run(),
+            Self::Worlds(command) => command.run(),
+            Self::Dataset(command) => command.run(),
+            Self::Train(command) => command.run(),
+            Self::Completions(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Bars with the time left, on standard error and only where it is a terminal.
+
+use std::{ops::ControlFlow, time::Duration};
+
+use generation::Phase;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::interrupt;
+
+/// A bar that shows nothing where standard error is not a terminal.
+pub fn bar(total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let template = "{msg:<12} [{bar:32}] {pos}/{len}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}
+
+/// Progress over several videos, counted in sampling steps.
+pub struct Generating {
+    bar: ProgressBar,
+    steps: u64,
+    finished: u64,
+}
+
+impl Generating {
+    /// Begins to count `videos` of `steps` each.
+    pub fn begin(videos: u64, steps: usize) -> Self {
+        let steps = steps as u64;
+        Self { bar: bar(videos * steps), steps, finished: 0 }
+    }
+
+    /// One more video is written.
+    pub fn video_done(&mut self) {
+        self.finished += 1;
+    }
+}
+
+impl generation::Progress for Generating {
+    fn report(&mut self, phase: Phase, done: usize, _total: usize) -> ControlFlow<()> {
+        match phase {
+            Phase::Sampling => {
+                self.bar.set_message("imagining");
+                self.bar.set_position(self.finished * self.steps + done as u64);
+            }
+            Phase::Decoding => self.bar.set_message("painting"),
+        }
+        interrupt::flow()
+    }
+}
+
+impl Drop for Generating {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,43 @@
+//! Options as text to what they mean.
+
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+/// Reads one of a few names, which help and completions list.
+pub fn named<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// Reads `WxH`, whatever the numbers: which of them work is said by whoever makes the pictures.
+pub fn size(text: &str) -> Result<[u32; 2], String> {
+    text.split_once(['x', 'X', '×'])
+        .and_then(|(width, height)| Some([width.trim().parse().ok()?, height.trim().parse().ok()?]))
+        .ok_or_else(|| "write it as WIDTHxHEIGHT in pixels, for example 160x96".to_owned())
+}
+
+/// Reads `LOW-HIGH`, two noise levels.
+pub fn interval(text: &str) -> Result<[f32; 2], String> {
+    text.split_once('-')
+        .and_then(|(low, high)| Some([low.trim().parse().ok()?, high.trim().parse().ok()?]))
+        .ok_or_else(|| "write it as LOW-HIGH with levels between 0 and 1, for example 0.2-0.9".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_sizes_and_intervals() {
+        assert_eq!(size("160x96"), Ok([160, 96]));
+        assert_eq!(size("100000×100000"), Ok([100_000, 100_000]));
+        assert_eq!(interval("0.2-0.9"), Ok([0.2, 0.9]));
+        for text in ["", "160", "x", "-1x5", "axb", "99999999999x1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        assert!(interval("0.5").is_err());
+    }
+}
