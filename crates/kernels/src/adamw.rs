@@ -1,6 +1,10 @@
 //! The optimizer's update of one parameter, with its moving average, in a single pass.
+//!
+//! 36 bytes and 15 operations a value: bound by memory, at 36 bytes over its bandwidth.
 
 use rayon::prelude::*;
+
+use crate::cpu::vectorize;
 
 /// How many values one task updates; fixed, so that the result never depends on the thread count.
 const CHUNK: usize = 1 << 14;
@@ -74,12 +78,17 @@ fn update(state: AdamW<'_>, config: &AdamWConfig) {
     let step_size = (f64::from(lr) / correction(beta1)) as f32;
     let root_scale = correction(beta2).sqrt().recip() as f32;
     let keep = 1.0 - lr * weight_decay;
-    let values = param.iter_mut().zip(grad).zip(m).zip(v).zip(ema);
-    for ((((param, grad), m), v), ema) in values {
-        let g = grad * clip_scale;
-        *m = beta1 * *m + (1.0 - beta1) * g;
-        *v = beta2 * *v + (1.0 - beta2) * g * g;
-        *param = *param * keep - step_size * *m / (v.sqrt() * root_scale + eps);
-        *ema = ema_decay * *ema + (1.0 - ema_decay) * *param;
-    }
+    vectorize(
+        #[inline(always)]
+        || {
+            let values = param.iter_mut().zip(grad).zip(m).zip(v).zip(ema);
+            for ((((param, grad), m), v), ema) in values {
+                let g = grad * clip_scale;
+                *m = beta1 * *m + (1.0 - beta1) * g;
+                *v = beta2 * *v + (1.0 - beta2) * g * g;
+                *param = *param * keep - step_size * *m / (v.sqrt() * root_scale + eps);
+                *ema = ema_decay * *ema + (1.0 - ema_decay) * *param;
+            }
+        },
+    );
 }

@@ -1,6 +1,17 @@
 //! Convolution over time and space with the channels last.
+//!
+//! For P output positions: 2·P·taps·Cin·Cout operations forward, twice that backward, bound by the
+//! matrix product. The fused form in [`fused`] gathers the inputs of a block of positions into a
+//! matrix that stays in the second-level cache, and multiplies that; the whole matrix of gathered
+//! inputs, taps times larger than x, never exists. Gathering costs 8·taps·Cin bytes of cache
+//! traffic a position, some 5 % of the product's time at 64 output channels.
+
+mod fused;
+mod gather;
 
 use burn::tensor::Tensor;
+
+use crate::cpu;
 
 /// What [`causal_conv3d`] is given.
 #[derive(Debug, Clone)]
@@ -30,7 +41,12 @@ pub fn causal_conv3d(input: CausalConv3d) -> Tensor<5> {
     assert!(frames >= kt, "causal_conv3d: {frames} frames came, but a kernel of {kt} frames needs {} in front", kt - 1);
     assert_eq!(rows, kt * kh * kw * channels, "causal_conv3d: weight must have kernel · input channels rows");
     assert_eq!(length, outputs, "causal_conv3d: bias has {length} entries, but weight has {outputs} columns");
-    composite(input)
+    if !cpu::supported(&input.x) || !cpu::supported(&input.weight) || !cpu::supported(&input.bias) {
+        return composite(input);
+    }
+    let CausalConv3d { x, weight, bias, kernel } = input;
+    let inputs = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
+    Tensor::from_dispatch(cpu::run(fused::Convolution { kernel }, inputs))
 }
 
 /// The meaning of [`causal_conv3d`] in burn's operations: one product per tap.

@@ -1,8 +1,15 @@
 //! What stands between the projections and the attention: norm per head, then rotary positions.
+//!
+//! One pass forward (8 bytes a value) and one backward (12 bytes a value), plus the angles, which
+//! all heads share. In burn's operations the same takes about fifteen passes.
 
 use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
 
 use crate::NORM_EPSILON;
+use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
+use crate::rms_norm::{inverse_root, norm_gradient};
 
 /// Rotation angles of every token, as cosines and sines.
 #[derive(Debug, Clone)]
@@ -54,7 +61,18 @@ pub fn head_norm_rotary(input: HeadNormRotary) -> Tensor<2> {
         assert_eq!(cos.dims(), expected, "head_norm_rotary: cos must be [tokens, channels of a head / 2]");
         assert_eq!(sin.dims(), expected, "head_norm_rotary: sin must be [tokens, channels of a head / 2]");
     }
-    composite(input)
+    let HeadNormRotary { x, weight, heads, rotary } = input;
+    let angles = rotary.as_ref().is_none_or(|rotary| cpu::supported(&rotary.cos) && cpu::supported(&rotary.sin));
+    if !cpu::supported(&x) || !cpu::supported(&weight) || !angles {
+        return composite(HeadNormRotary { x, weight, heads, rotary });
+    }
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(match rotary {
+        Some(Rotary { cos, sin }) => {
+            cpu::run(HeadNorm { heads }, [x, weight, cos.into_dispatch(), sin.into_dispatch()])
+        }
+        None => cpu::run(HeadNorm { heads }, [x, weight]),
+    })
 }
 
 /// The meaning of [`head_norm_rotary`] in burn's operations.
@@ -77,4 +95,123 @@ pub fn composite(input: HeadNormRotary) -> Tensor<2> {
     let first = even.clone() * cos.clone() - odd.clone() * sin.clone();
     let second = odd * cos + even * sin;
     Tensor::cat(vec![first, second], 3).reshape([tokens, width])
+}
+
+#[derive(Debug, Clone, Copy)]
+struct HeadNorm {
+    heads: usize,
+}
+
+impl Operation<2> for HeadNorm {
+    type Saved = (FlexTensor, FlexTensor);
+
+    fn forward(&self, [x, weight]: [FlexTensor; 2]) -> (FlexTensor, Self::Saved) {
+        let (x, weight) = (read(x), read(weight));
+        (forward(self.heads, &x, &weight, None), (x, weight))
+    }
+
+    fn backward(&self, (x, weight): Self::Saved, grad: FlexTensor, _: [bool; 2]) -> [Option<FlexTensor>; 2] {
+        let (x, weight) = backward(self.heads, &x, &weight, grad, None);
+        [Some(x), Some(weight)]
+    }
+}
+
+impl Operation<4> for HeadNorm {
+    type Saved = [FlexTensor; 4];
+
+    fn forward(&self, inputs: [FlexTensor; 4]) -> (FlexTensor, Self::Saved) {
+        let inputs = inputs.map(read);
+        let [x, weight, cos, sin] = &inputs;
+        (forward(self.heads, x, weight, Some([values(cos), values(sin)])), inputs)
+    }
+
+    fn backward(&self, saved: Self::Saved, grad: FlexTensor, _: [bool; 4]) -> [Option<FlexTensor>; 4] {
+        let [x, weight, cos, sin] = &saved;
+        let (x, weight) = backward(self.heads, x, weight, grad, Some([values(cos), values(sin)]));
+        [Some(x), Some(weight), None, None]
+    }
+}
+
+/// Cosines and sines, `[N, Dh/2]` each.
+type Angles<'a> = Option<[&'a [f32]; 2]>;
+
+/// The angles of token `row`.
+#[inline(always)]
+fn angles_of(angles: Angles<'_>, row: usize, pairs: usize) -> Angles<'_> {
+    angles.map(|angles| angles.map(|values| &values[row * pairs..][..pairs]))
+}
+
+/// Rotates the channel pairs of one head, by the angles or back by them.
+#[inline(always)]
+fn rotate(head: &mut [f32], [cos, sin]: [&[f32]; 2], direction: f32) {
+    for ((pair, cos), sin) in head.chunks_exact_mut(2).zip(cos).zip(sin) {
+        let [even, odd] = [pair[0], pair[1]];
+        let sin = direction * sin;
+        pair[0] = even * cos - odd * sin;
+        pair[1] = odd * cos + even * sin;
+    }
+}
+
+fn forward(heads: usize, x: &FlexTensor, weight: &FlexTensor, angles: Angles<'_>) -> FlexTensor {
+    let [n, width] = dims(x);
+    let (scales, channels) = (values(weight), width / heads);
+    let block = ROWS * width.max(1);
+    let mut y = uninit(n * width);
+    y.par_chunks_mut(block).zip(values(x).par_chunks(block)).enumerate().for_each(|(index, (y, x))| {
+        vectorize(
+            #[inline(always)]
+            || {
+                for (row, (y, x)) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
+                    let angles = angles_of(angles, index * ROWS + row, channels / 2);
+                    for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                        let inverse = inverse_root(x);
+                        for ((y, x), scale) in y.iter_mut().zip(x).zip(scales) {
+                            *y = x * inverse * scale;
+                        }
+                        if let Some(angles) = angles {
+                            rotate(y, angles, 1.0);
+                        }
+                    }
+                }
+            },
+        );
+    });
+    tensor(y, [n, width])
+}
+
+/// The gradients of x and of the weight. Rotating back undoes the rotation, since it keeps lengths.
+fn backward(
+    heads: usize,
+    x: &FlexTensor,
+    weight: &FlexTensor,
+    grad: FlexTensor,
+    angles: Angles<'_>,
+) -> (FlexTensor, FlexTensor) {
+    let grad = read(grad);
+    let [n, width] = dims(x);
+    let (scales, channels) = (values(weight), width / heads);
+    let block = ROWS * width.max(1);
+    let mut result = uninit(n * width);
+    let blocks = result.par_chunks_mut(block).zip(values(x).par_chunks(block)).zip(values(&grad).par_chunks(block));
+    let sums = blocks.enumerate().map(|(index, ((result, x), grad))| {
+        let mut sums = vec![0.0; channels];
+        vectorize(
+            #[inline(always)]
+            || {
+                result.copy_from_slice(grad);
+                for (row, (result, x)) in result.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
+                    let angles = angles_of(angles, index * ROWS + row, channels / 2);
+                    for (result, x) in result.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                        if let Some(angles) = angles {
+                            rotate(result, angles, -1.0);
+                        }
+                        norm_gradient(x, scales, result, &mut sums);
+                    }
+                }
+            },
+        );
+        sums
+    });
+    let sums = sum_in_order(sums.collect(), channels);
+    (tensor(result, [n, width]), tensor(sums, [channels]))
 }

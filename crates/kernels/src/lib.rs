@@ -23,6 +23,7 @@ pub mod activation;
 pub mod adamw;
 pub mod attention;
 pub mod conv;
+mod cpu;
 pub mod head_norm;
 pub mod linear;
 pub mod modulation;

@@ -1,7 +1,15 @@
 //! Adaptive norm: scale, shift and gate that depend on a token's noise level.
+//!
+//! Each is one pass forward (8 bytes a value for the norm, 12 for the residual) and one backward
+//! (12 and 16); the tables are small and stay in the cache. In burn's operations the tables are
+//! first spread out to one row per token, and the norm takes nine passes.
 
 use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
 
+use crate::cpu::simd::{dot, sum};
+use crate::cpu::{self, Operation, ROWS, TableSums, dims, read, tensor, uninit, values, vectorize};
 use crate::{NORM_EPSILON, Rows};
 
 /// What [`modulated_layer_norm`] is given.
@@ -40,7 +48,12 @@ pub struct GatedResidual<'a> {
 pub fn modulated_layer_norm(input: ModulatedLayerNorm<'_>) -> Tensor<2> {
     check("modulated_layer_norm: shift", &input.x, &input.shift, input.rows);
     check("modulated_layer_norm: scale", &input.x, &input.scale, input.rows);
-    modulated_layer_norm_composite(input)
+    if ![&input.x, &input.shift, &input.scale].into_iter().all(cpu::supported) {
+        return modulated_layer_norm_composite(input);
+    }
+    let ModulatedLayerNorm { x, shift, scale, rows } = input;
+    let inputs = [x.into_dispatch(), shift.into_dispatch(), scale.into_dispatch()];
+    Tensor::from_dispatch(cpu::run(Modulate { rows: rows.clone() }, inputs))
 }
 
 /// Adds a block's output to the residual stream, weighted by the token's level.
@@ -53,7 +66,12 @@ pub fn modulated_layer_norm(input: ModulatedLayerNorm<'_>) -> Tensor<2> {
 pub fn gated_residual(input: GatedResidual<'_>) -> Tensor<2> {
     assert_eq!(input.x.dims(), input.y.dims(), "gated_residual: x and y must have the same shape");
     check("gated_residual: gate", &input.x, &input.gate, input.rows);
-    gated_residual_composite(input)
+    if ![&input.x, &input.y, &input.gate].into_iter().all(cpu::supported) {
+        return gated_residual_composite(input);
+    }
+    let GatedResidual { x, y, gate, rows } = input;
+    let inputs = [x.into_dispatch(), y.into_dispatch(), gate.into_dispatch()];
+    Tensor::from_dispatch(cpu::run(Gate { rows: rows.clone() }, inputs))
 }
 
 fn check(what: &str, x: &Tensor<2>, table: &Tensor<2>, rows: &Rows) {
@@ -79,4 +97,153 @@ pub fn gated_residual_composite(input: GatedResidual<'_>) -> Tensor<2> {
     let GatedResidual { x, y, gate, rows } = input;
     let rows = rows.to_tensor(&x.device());
     x + gate.select(0, rows) * y
+}
+
+#[derive(Debug, Clone)]
+struct Modulate {
+    rows: Rows,
+}
+
+impl Operation<3> for Modulate {
+    type Saved = [FlexTensor; 2];
+
+    fn forward(&self, inputs: [FlexTensor; 3]) -> (FlexTensor, Self::Saved) {
+        let [x, shift, scale] = inputs.map(read);
+        let [n, width] = dims(&x);
+        let (shifts, scales) = (values(&shift), values(&scale));
+        let block = ROWS * width.max(1);
+        let mut y = uninit(n * width);
+        let blocks =
+            y.par_chunks_mut(block).zip(values(&x).par_chunks(block)).zip(self.rows.as_slice().par_chunks(ROWS));
+        blocks.for_each(|((y, x), rows)| {
+            vectorize(
+                #[inline(always)]
+                || {
+                    for ((y, x), row) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(rows) {
+                        let inverse = normalise(x, y);
+                        let shifts = &shifts[*row as usize * width..][..width];
+                        let scales = &scales[*row as usize * width..][..width];
+                        for ((y, shift), scale) in y.iter_mut().zip(shifts).zip(scales) {
+                            *y = *y * inverse * (1.0 + scale) + shift;
+                        }
+                    }
+                },
+            );
+        });
+        (tensor(y, [n, width]), [x, scale])
+    }
+
+    /// With n the normed x and g = grad·(1 + scale):
+    /// dx = (g − mean(g) − n·mean(g·n)) / σ,  dscale = Σ grad·n,  dshift = Σ grad.
+    fn backward(&self, [x, scale]: Self::Saved, grad: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        let grad = read(grad);
+        let ([n, width], [levels, _]) = (dims(&x), dims(&scale));
+        let scales = values(&scale);
+        let block = ROWS * width.max(1);
+        let mut result = uninit(n * width);
+        let blocks =
+            result.par_chunks_mut(block).zip(values(&x).par_chunks(block)).zip(values(&grad).par_chunks(block));
+        let sums = blocks.zip(self.rows.as_slice().par_chunks(ROWS)).map(|(((result, x), grad), rows)| {
+            let mut table = TableSums::new(2 * width);
+            let mut normed = vec![0.0; width];
+            vectorize(
+                #[inline(always)]
+                || {
+                    let lines = result.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(grad.chunks_exact(width));
+                    for (((result, x), grad), row) in lines.zip(rows) {
+                        let inverse = normalise(x, &mut normed);
+                        let scales = &scales[*row as usize * width..][..width];
+                        let (shift_sums, scale_sums) = table.of(*row).split_at_mut(width);
+                        let sums = shift_sums.iter_mut().zip(scale_sums);
+                        let values = result.iter_mut().zip(normed.iter_mut()).zip(grad).zip(scales);
+                        for ((((result, normed), grad), scale), (shift_sum, scale_sum)) in values.zip(sums) {
+                            *normed *= inverse;
+                            *shift_sum += grad;
+                            *scale_sum += grad * *normed;
+                            *result = grad * (1.0 + scale);
+                        }
+                        let mean = sum(result) / width as f32;
+                        let along = dot(result, &normed) / width as f32;
+                        for (result, normed) in result.iter_mut().zip(&normed) {
+                            *result = inverse * (*result - mean - normed * along);
+                        }
+                    }
+                },
+            );
+            table
+        });
+        let [shift, scale] = TableSums::gather(sums.collect(), levels, width);
+        [Some(tensor(result, [n, width])), Some(shift), Some(scale)]
+    }
+}
+
+/// Writes x − mean(x) and returns one over its standard deviation.
+#[inline(always)]
+fn normalise(x: &[f32], centred: &mut [f32]) -> f32 {
+    let mean = sum(x) / x.len() as f32;
+    centred.iter_mut().zip(x).for_each(|(centred, x)| *centred = x - mean);
+    (dot(centred, centred) / x.len() as f32 + NORM_EPSILON).sqrt().recip()
+}
+
+#[derive(Debug, Clone)]
+struct Gate {
+    rows: Rows,
+}
+
+impl Operation<3> for Gate {
+    type Saved = [FlexTensor; 2];
+
+    fn forward(&self, inputs: [FlexTensor; 3]) -> (FlexTensor, Self::Saved) {
+        let [x, y, gate] = inputs.map(read);
+        let [n, width] = dims(&x);
+        let gates = values(&gate);
+        let block = ROWS * width.max(1);
+        let mut out = uninit(n * width);
+        let blocks = out.par_chunks_mut(block).zip(values(&x).par_chunks(block)).zip(values(&y).par_chunks(block));
+        blocks.zip(self.rows.as_slice().par_chunks(ROWS)).for_each(|(((out, x), y), rows)| {
+            vectorize(
+                #[inline(always)]
+                || {
+                    let lines = out.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(y.chunks_exact(width));
+                    for (((out, x), y), row) in lines.zip(rows) {
+                        let gates = &gates[*row as usize * width..][..width];
+                        for (((out, x), y), gate) in out.iter_mut().zip(x).zip(y).zip(gates) {
+                            *out = x + gate * y;
+                        }
+                    }
+                },
+            );
+        });
+        (tensor(out, [n, width]), [y, gate])
+    }
+
+    fn backward(&self, [y, gate]: Self::Saved, grad: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        let grad = read(grad);
+        let ([n, width], [levels, _]) = (dims(&y), dims(&gate));
+        let gates = values(&gate);
+        let block = ROWS * width.max(1);
+        let mut result = uninit(n * width);
+        let blocks =
+            result.par_chunks_mut(block).zip(values(&y).par_chunks(block)).zip(values(&grad).par_chunks(block));
+        let sums = blocks.zip(self.rows.as_slice().par_chunks(ROWS)).map(|(((result, y), grad), rows)| {
+            let mut table = TableSums::new(width);
+            vectorize(
+                #[inline(always)]
+                || {
+                    let lines = result.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(grad.chunks_exact(width));
+                    for (((result, y), grad), row) in lines.zip(rows) {
+                        let gates = &gates[*row as usize * width..][..width];
+                        let values = result.iter_mut().zip(y).zip(grad).zip(gates).zip(table.of(*row));
+                        for ((((result, y), grad), gate), sum) in values {
+                            *sum += grad * y;
+                            *result = grad * gate;
+                        }
+                    }
+                },
+            );
+            table
+        });
+        let [sums] = TableSums::gather(sums.collect(), levels, width);
+        [Some(grad), Some(tensor(result, [n, width])), Some(sums)]
+    }
 }

@@ -1,9 +1,16 @@
 //! Root-mean-square norm over channels, with or without a SiLU behind it.
+//!
+//! One pass forward (8 bytes a value) and one backward (12 bytes a value); the backward
+//! recomputes the root from the input, whose row is in the first-level cache by then.
 
 use burn::tensor::Tensor;
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
 
 use crate::NORM_EPSILON;
-use crate::activation::silu_composite;
+use crate::activation::{silu_composite, silu_slope, silu_value};
+use crate::cpu::simd::dot;
+use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
 
 /// Divides every row by its root mean square and scales each channel.
 ///
@@ -13,8 +20,7 @@ use crate::activation::silu_composite;
 /// # Panics  when weight has another length than a row
 /// # Source  Zhang and Sennrich 2019
 pub fn rms_norm(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
-    check(&x, &weight);
-    composite(x, weight)
+    apply(RmsNorm { then: Then::Nothing }, x, weight)
 }
 
 /// [`rms_norm`], then SiLU, in one pass: the pair that stands before a convolution.
@@ -24,17 +30,116 @@ pub fn rms_norm(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
 /// # Shapes  x `[N, C]`, weight `[C]` → `[N, C]`
 /// # Panics  when weight has another length than a row
 pub fn rms_norm_silu(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
-    check(&x, &weight);
-    silu_composite(composite(x, weight))
+    apply(RmsNorm { then: Then::Silu }, x, weight)
 }
 
-fn check(x: &Tensor<2>, weight: &Tensor<1>) {
+fn apply(operation: RmsNorm, x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
     let ([_, channels], [length]) = (x.dims(), weight.dims());
     assert_eq!(channels, length, "rms_norm: x has {channels} channels, but weight has {length}");
+    if !cpu::supported(&x) || !cpu::supported(&weight) {
+        let normed = composite(x, weight);
+        return if operation.then == Then::Silu { silu_composite(normed) } else { normed };
+    }
+    Tensor::from_dispatch(cpu::run(operation, [x.into_dispatch(), weight.into_dispatch()]))
 }
 
 /// The meaning of [`rms_norm`] in burn's operations.
 pub fn composite(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
     let mean_square = (x.clone() * x.clone()).mean_dim(1);
     x / (mean_square + NORM_EPSILON).sqrt() * weight.unsqueeze::<2>()
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RmsNorm {
+    then: Then,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    Silu,
+}
+
+impl Operation<2> for RmsNorm {
+    type Saved = (FlexTensor, FlexTensor);
+
+    fn forward(&self, [x, weight]: [FlexTensor; 2]) -> (FlexTensor, Self::Saved) {
+        let (x, weight) = (read(x), read(weight));
+        let [n, channels] = dims(&x);
+        let scales = values(&weight);
+        let block = ROWS * channels.max(1);
+        let mut y = uninit(n * channels);
+        y.par_chunks_mut(block).zip(values(&x).par_chunks(block)).for_each(|(y, x)| {
+            vectorize(
+                #[inline(always)]
+                || {
+                    for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                        let inverse = inverse_root(x);
+                        for ((y, x), scale) in y.iter_mut().zip(x).zip(scales) {
+                            *y = x * inverse * scale;
+                        }
+                        if self.then == Then::Silu {
+                            y.iter_mut().for_each(|y| *y = silu_value(*y));
+                        }
+                    }
+                },
+            );
+        });
+        (tensor(y, [n, channels]), (x, weight))
+    }
+
+    fn backward(&self, (x, weight): Self::Saved, grad: FlexTensor, _: [bool; 2]) -> [Option<FlexTensor>; 2] {
+        let grad = read(grad);
+        let [n, channels] = dims(&x);
+        let scales = values(&weight);
+        let block = ROWS * channels.max(1);
+        let mut result = uninit(n * channels);
+        let blocks =
+            result.par_chunks_mut(block).zip(values(&x).par_chunks(block)).zip(values(&grad).par_chunks(block));
+        let sums = blocks.map(|((result, x), grad)| {
+            let mut sums = vec![0.0; channels];
+            vectorize(
+                #[inline(always)]
+                || {
+                    let rows = result.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
+                    for ((result, x), grad) in rows.zip(grad.chunks_exact(channels)) {
+                        result.copy_from_slice(grad);
+                        if self.then == Then::Silu {
+                            let inverse = inverse_root(x);
+                            for ((result, x), scale) in result.iter_mut().zip(x).zip(scales) {
+                                *result *= silu_slope(x * inverse * scale);
+                            }
+                        }
+                        norm_gradient(x, scales, result, &mut sums);
+                    }
+                },
+            );
+            sums
+        });
+        let sums = sum_in_order(sums.collect(), channels);
+        [Some(tensor(result, [n, channels])), Some(tensor(sums, [channels]))]
+    }
+}
+
+/// 1 / √(mean(x²) + ε)
+#[inline(always)]
+pub(crate) fn inverse_root(x: &[f32]) -> f32 {
+    (dot(x, x) / x.len() as f32 + NORM_EPSILON).sqrt().recip()
+}
+
+/// Turns the gradient of `x · inverse_root(x) · scales` into that of `x`, in place, and adds to
+/// that of the scales.
+///
+/// Formula:  with n = x·r and g = grad·scale, dx = r · (g − n · mean(g·n)),  dscale = grad·n
+#[inline(always)]
+pub(crate) fn norm_gradient(x: &[f32], scales: &[f32], grad: &mut [f32], scale_sums: &mut [f32]) {
+    let inverse = inverse_root(x);
+    for (((grad, x), scale), sum) in grad.iter_mut().zip(x).zip(scales).zip(scale_sums) {
+        *sum += *grad * x * inverse;
+        *grad *= scale;
+    }
+    let along = dot(grad, x) * inverse * inverse / x.len() as f32;
+    for (grad, x) in grad.iter_mut().zip(x) {
+        *grad = inverse * (*grad - x * along);
+    }
 }

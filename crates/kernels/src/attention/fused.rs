@@ -1,0 +1,239 @@
+//! Packed attention on the CPU, a block of score rows at a time.
+
+use std::ops::Range;
+
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+use crate::Segments;
+use crate::cpu::simd::{Lanes, WIDTH, dot, exp};
+use crate::cpu::{
+    Matrix, MatrixMut, Operation, SharedMut, Write, dims, multiply, read, scratch, tensor, uninit, values, vectorize,
+};
+
+/// Scores that one task holds at a time: a quarter of a megabyte.
+const SCORES: usize = 1 << 16;
+
+/// Attention within segments; see [`crate::attention()`].
+#[derive(Debug, Clone)]
+pub(super) struct PackedAttention {
+    heads: usize,
+    queries: Segments,
+    keys: Segments,
+}
+
+/// What the backward needs: the inputs, the output, and each row's log-sum-exp `[heads, N]`.
+#[derive(Debug, Clone)]
+pub(super) struct Saved {
+    inputs: [FlexTensor; 3],
+    output: FlexTensor,
+    log_sums: FlexTensor,
+}
+
+/// One head of one segment.
+#[derive(Debug, Clone)]
+struct Part {
+    head: usize,
+    rows: Range<usize>,
+    key_rows: Range<usize>,
+}
+
+/// How a head's columns lie within the rows of all heads.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    width: usize,
+    channels: usize,
+}
+
+impl Columns {
+    /// Where head `head` of row `row` starts.
+    fn start(self, row: usize, head: usize) -> usize {
+        row * self.width + head * self.channels
+    }
+
+    /// The rows of one head.
+    fn of(self, values: &[f32], rows: Range<usize>, head: usize) -> Matrix<'_> {
+        let start = self.start(rows.start, head).min(values.len());
+        Matrix::strided(&values[start..], rows.len(), self.channels, self.width)
+    }
+
+    /// The rows of one head, to be written.
+    ///
+    /// # Safety
+    /// No two tasks may hold the same rows of the same head.
+    unsafe fn of_mut<'a>(self, values: SharedMut<'a>, rows: Range<usize>, head: usize) -> MatrixMut<'a> {
+        // SAFETY: the caller's promise.
+        unsafe { MatrixMut::shared(values, self.start(rows.start, head), rows.len(), self.channels, self.width) }
+    }
+}
+
+impl PackedAttention {
+    pub(super) fn new(heads: usize, queries: &Segments, keys: &Segments) -> Self {
+        Self { heads, queries: queries.clone(), keys: keys.clone() }
+    }
+
+    fn columns(&self, width: usize) -> Columns {
+        Columns { width, channels: width / self.heads }
+    }
+
+    /// One part for each head of each segment.
+    fn parts(&self) -> Vec<Part> {
+        let segments = self.queries.ranges().zip(self.keys.ranges());
+        let part = |(rows, key_rows): (Range<usize>, Range<usize>)| {
+            (0..self.heads).map(move |head| Part { head, rows: rows.clone(), key_rows: key_rows.clone() })
+        };
+        segments.flat_map(part).collect()
+    }
+}
+
+/// Splits a part's query rows into blocks whose scores fit the scratch space.
+fn blocks(part: &Part) -> impl Iterator<Item = Range<usize>> + use<> {
+    let step = (SCORES / part.key_rows.len().max(1)).clamp(16, 256);
+    let end = part.rows.end;
+    part.rows.clone().step_by(step).map(move |start| start..end.min(start + step))
+}
+
+impl Operation<3> for PackedAttention {
+    type Saved = Saved;
+
+    fn forward(&self, inputs: [FlexTensor; 3]) -> (FlexTensor, Saved) {
+        let inputs = inputs.map(read);
+        let [n, width] = dims(&inputs[0]);
+        let columns = self.columns(width);
+        let [query, key, value] = inputs.each_ref().map(values);
+        let (mut output, mut log_sums) = (uninit(n * width), uninit(self.heads * n));
+        let (shared, shared_sums) = (SharedMut::new(&mut output), SharedMut::new(&mut log_sums));
+        // A block is a task of its own: a single long clip must also fill all threads.
+        let tasks: Vec<Part> = self
+            .parts()
+            .into_iter()
+            .flat_map(|part| blocks(&part).map(move |rows| Part { rows, ..part.clone() }).collect::<Vec<_>>())
+            .collect();
+        tasks.into_par_iter().for_each(|Part { head, rows, key_rows }| {
+            let keys = key_rows.len();
+            let q = columns.of(query, rows.clone(), head);
+            let k = columns.of(key, key_rows.clone(), head);
+            let v = columns.of(value, key_rows, head);
+            // SAFETY: the tasks divide rows and heads among them.
+            let sums = unsafe { shared_sums.slice(head * n + rows.start, rows.len()) };
+            scratch(rows.len() * keys, |scores| {
+                let scale = (columns.channels as f32).sqrt().recip();
+                multiply(MatrixMut::new(scores, rows.len(), keys), Write::Replace, scale, q, k.t());
+                softmax(scores, sums);
+                let weights = Matrix::new(scores, rows.len(), keys);
+                // SAFETY: as above.
+                multiply(unsafe { columns.of_mut(shared, rows.clone(), head) }, Write::Replace, 1.0, weights, v);
+            });
+        });
+        let output = tensor(output, [n, width]);
+        let log_sums = tensor(log_sums, [self.heads, n]);
+        (output.clone(), Saved { inputs, output, log_sums })
+    }
+
+    /// With P the weights and δ = Σ grad·out of a row:
+    /// dV = Pᵀ·grad,  dS = P ∘ (grad·Vᵀ − δ) / √Dh,  dQ = dS·K,  dK = dSᵀ·Q.
+    fn backward(&self, saved: Saved, grad: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
+        let grad = read(grad);
+        let [n, width] = dims(&grad);
+        let [m, _] = dims(&saved.inputs[1]);
+        let mut results = [uninit(n * width), uninit(m * width), uninit(m * width)];
+        let shared = results.each_mut().map(|values| SharedMut::new(values));
+        let columns = self.columns(width);
+        // A whole segment and head is one task, since all its queries add to the same keys.
+        self.parts().into_par_iter().for_each(|part| self.part_backward(&part, &saved, values(&grad), shared, columns));
+        let [query, key, value] = results;
+        [Some(tensor(query, [n, width])), Some(tensor(key, [m, width])), Some(tensor(value, [m, width]))]
+    }
+}
+
+impl PackedAttention {
+    fn part_backward(&self, part: &Part, saved: &Saved, grad: &[f32], shared: [SharedMut<'_>; 3], columns: Columns) {
+        let Part { head, key_rows, .. } = part.clone();
+        let keys = key_rows.len();
+        let [query, key, value] = saved.inputs.each_ref().map(values);
+        let (output, log_sums) = (values(&saved.output), values(&saved.log_sums));
+        let n = output.len() / columns.width;
+        let k = columns.of(key, key_rows.clone(), head);
+        let v = columns.of(value, key_rows.clone(), head);
+        let scale = (columns.channels as f32).sqrt().recip();
+        // SAFETY: the tasks divide segments and heads among them, and a task holds one at a time.
+        let target = |index: usize, rows: Range<usize>| unsafe { columns.of_mut(shared[index], rows, head) };
+        if part.rows.is_empty() {
+            let nothing = Matrix::new(&[], keys, 0);
+            multiply(target(1, key_rows.clone()), Write::Replace, 1.0, nothing, Matrix::new(&[], 0, columns.channels));
+            multiply(target(2, key_rows), Write::Replace, 1.0, nothing, Matrix::new(&[], 0, columns.channels));
+            return;
+        }
+        for rows in blocks(part) {
+            let write = if rows.start == part.rows.start { Write::Replace } else { Write::Add };
+            let count = rows.len();
+            let q = columns.of(query, rows.clone(), head);
+            let d = columns.of(grad, rows.clone(), head);
+            scratch(2 * count * keys, |space| {
+                let (weights, slopes) = space.split_at_mut(count * keys);
+                multiply(MatrixMut::new(weights, count, keys), Write::Replace, scale, q, k.t());
+                multiply(MatrixMut::new(slopes, count, keys), Write::Replace, 1.0, d, v.t());
+                let sums = &log_sums[head * n + rows.start..][..count];
+                vectorize(
+                    #[inline(always)]
+                    || {
+                        for (index, row) in rows.clone().enumerate() {
+                            let start = columns.start(row, head);
+                            let along = dot(&grad[start..][..columns.channels], &output[start..][..columns.channels]);
+                            let weights = &mut weights[index * keys..][..keys];
+                            let slopes = &mut slopes[index * keys..][..keys];
+                            for (weight, slope) in weights.iter_mut().zip(slopes) {
+                                *weight = exp(*weight - sums[index]);
+                                *slope = *weight * (*slope - along) * scale;
+                            }
+                        }
+                    },
+                );
+                let (weights, slopes) = (Matrix::new(weights, count, keys), Matrix::new(slopes, count, keys));
+                multiply(target(0, rows), Write::Replace, 1.0, slopes, k);
+                multiply(target(1, key_rows.clone()), write, 1.0, slopes.t(), q);
+                multiply(target(2, key_rows.clone()), write, 1.0, weights.t(), d);
+            });
+        }
+    }
+}
+
+/// Turns rows of scores into weights that add up to one, and notes each row's log-sum-exp.
+fn softmax(scores: &mut [f32], log_sums: &mut [f32]) {
+    let keys = scores.len() / log_sums.len().max(1);
+    if keys == 0 {
+        log_sums.fill(0.0);
+        return;
+    }
+    vectorize(
+        #[inline(always)]
+        || {
+            for (row, log_sum) in scores.chunks_exact_mut(keys).zip(log_sums) {
+                let highest = highest(row);
+                let mut sums = Lanes::ZERO;
+                let mut chunks = row.chunks_exact_mut(WIDTH);
+                for chunk in &mut chunks {
+                    let weights = (Lanes::load(chunk) - Lanes::splat(highest)).exp();
+                    weights.store(chunk);
+                    sums = sums + weights;
+                }
+                let mut sum = sums.sum();
+                for weight in chunks.into_remainder() {
+                    *weight = exp(*weight - highest);
+                    sum += *weight;
+                }
+                let inverse = sum.recip();
+                row.iter_mut().for_each(|weight| *weight *= inverse);
+                *log_sum = highest + sum.ln();
+            }
+        },
+    );
+}
+
+#[inline(always)]
+fn highest(row: &[f32]) -> f32 {
+    let chunks = row.chunks_exact(WIDTH);
+    let rest = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let lanes = chunks.fold(Lanes::splat(f32::NEG_INFINITY), |highest, chunk| highest.max(Lanes::load(chunk)));
+    lanes.highest().max(rest)
+}

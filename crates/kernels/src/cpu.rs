@@ -1,0 +1,17 @@
+//! What the fused CPU operations stand on. Nothing here knows which operation it serves.
+
+pub(crate) mod matrix;
+pub(crate) mod memory;
+pub(crate) mod operation;
+pub(crate) mod simd;
+pub(crate) mod table;
+
+pub(crate) use matrix::{Matrix, MatrixMut, Write, multiply};
+pub(crate) use memory::{SharedMut, dims, read, scratch, sum_in_order, tensor, uninit, values, with_layout_of};
+pub(crate) use operation::{Operation, run, supported};
+pub(crate) use simd::vectorize;
+pub(crate) use table::{TableSums, column_sums};
+
+/// Rows of a token matrix that one task takes. Fixed, so that sums over rows are taken in the same
+/// order whatever the number of threads.
+pub(crate) const ROWS: usize = 128;
