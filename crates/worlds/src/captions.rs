@@ -44,8 +44,8 @@ impl Captions {
 pub(crate) fn prompt(plan: &Plan) -> String {
     let subject =
         with_article(&format!("{} {}", plan.props[0].colour.words().en[0], plan.props[0].shape.words().en[0]));
-    let partner = plan.props.get(1).map(|prop| format!("a {}", plain(prop))).unwrap_or_default();
-    let action = action(plan, &partner, true, &mut First);
+    let partner = plan.props.get(1).map(|prop| with_article(&plain(prop))).unwrap_or_default();
+    let action = action(plan, &partner, "", true, &mut First);
     let daytime = plan.daytime.words().en[0];
     format!("{}. {}.", capital(&format!("{subject} {action} {daytime}")), capital(plan.camera.words().en[0]))
 }
@@ -58,7 +58,8 @@ pub(crate) trait Choose {
 
 impl Choose for ChaCha8Rng {
     fn one<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list.choose(self).copied().unwrap_or_default()
+        // Half of the time the plain word, which is what people type.
+        if self.random_bool(0.4) { First.one(list) } else { list.choose(self).copied().unwrap_or_default() }
     }
 
     fn chance(&mut self, share: f64) -> bool {
@@ -85,7 +86,7 @@ fn short(plan: &Plan, choose: &mut ChaCha8Rng) -> String {
     let subject = with_article(&named(main, with_material, choose));
     let partner = partner(plan, false, choose);
     let with_place = choose.chance(0.7);
-    let mut text = format!("{subject} {}", action(plan, &partner, with_place, choose));
+    let mut text = format!("{subject} {}", action(plan, &partner, "", with_place, choose));
     if choose.chance(0.35) {
         text = joined(text, choose.one(plan.daytime.words().en), choose);
     }
@@ -112,13 +113,13 @@ fn detailed(plan: &Plan, heading: f32, choose: &mut ChaCha8Rng) -> String {
     let main = &plan.props[0];
     let subject = with_article(&named(main, true, choose));
     let partner = partner(plan, true, choose);
-    let says_direction = has_direction(plan);
+    let way = match has_direction(plan) {
+        true if heading > 0.0 => " from left to right",
+        true => " from right to left",
+        false => "",
+    };
     let place_first = choose.chance(0.4);
-    let mut action = action(plan, &partner, !place_first, choose);
-    if says_direction {
-        let way = if heading > 0.0 { "from left to right" } else { "from right to left" };
-        action = format!("{action} {way}");
-    }
+    let action = action(plan, &partner, way, !place_first, choose);
     let daytime = choose.one(plan.daytime.words().en);
     let sentence = if place_first {
         format!("{} {daytime}, {subject} {action}", capital(choose.one(plan.place.words().en)))
@@ -145,41 +146,31 @@ fn detailed(plan: &Plan, heading: f32, choose: &mut ChaCha8Rng) -> String {
     }
 }
 
-/// Verb, partner and place.
-fn action(plan: &Plan, partner: &str, with_place: bool, choose: &mut impl Choose) -> String {
+/// Verb, partner, place and way.
+fn action(plan: &Plan, partner: &str, way: &str, with_place: bool, choose: &mut impl Choose) -> String {
     let verb = choose.one(plan.motion.words().en);
-    let (over, at, onto) = (plan.place.across().en, plan.place.words().en, plan.place.onto().en);
-    let phrase = match plan.motion {
-        Motion::Roll | Motion::Slide => (verb.to_owned(), choose.one(over)),
-        Motion::Bounce => (verb.to_owned(), choose.one(at)),
-        Motion::Fall => {
-            let verb = if choose.chance(0.3) { "falls from above" } else { verb };
-            (verb.to_owned(), choose.one(onto))
-        }
-        Motion::Collide => (format!("{verb} {partner}"), choose.one(at)),
-        Motion::Topple => (verb.to_owned(), choose.one(at)),
-        Motion::RollBehind => {
-            let ending = choose.one(&["and comes out again", "and appears again", "and comes out on the other side"]);
-            return if with_place {
-                format!("{verb} {partner} {} {ending}", choose.one(at))
-            } else {
-                format!("{verb} {partner} {ending}")
-            };
-        }
+    let at = plan.place.words().en;
+    let (verb, place) = match plan.motion {
+        Motion::Roll | Motion::Slide => (verb.to_owned(), plan.place.across().en),
+        Motion::Fall if choose.chance(0.3) => ("falls from above".to_owned(), plan.place.onto().en),
+        Motion::Fall => (verb.to_owned(), plan.place.onto().en),
+        Motion::Collide | Motion::RollBehind => (format!("{verb} {partner}"), at),
         Motion::Orbit if !partner.is_empty() => {
-            (format!("{} {partner}", choose.one(&["circles around", "orbits", "flies around"])), choose.one(at))
+            (format!("{} {partner}", choose.one(&["flies around", "circles around", "orbits"])), at)
         }
+        Motion::Orbit => (verb.to_owned(), plan.place.above().en),
+        Motion::FloatUp => (verb.to_owned(), plan.place.off().en),
         Motion::Rest if plan.place == Place::Sea => {
             return choose.one(&["floats on the sea", "bobs on the water", "floats on the waves"]).to_owned();
         }
-        Motion::FloatUp if plan.place == Place::Sea => {
-            (verb.to_owned(), choose.one(&["from the sea", "from the water"]))
-        }
-        Motion::Orbit if plan.place == Place::Sea => (verb.to_owned(), choose.one(&["over the sea", "over the water"])),
-        Motion::Orbit | Motion::Spin | Motion::FloatUp | Motion::Rest => (verb.to_owned(), choose.one(at)),
+        Motion::Bounce | Motion::Topple | Motion::Spin | Motion::Rest => (verb.to_owned(), at),
     };
-    let (verb, place) = phrase;
-    if with_place { format!("{verb} {place}") } else { verb }
+    let place = choose.one(place);
+    let action = if with_place { format!("{verb} {place}{way}") } else { format!("{verb}{way}") };
+    if plan.motion != Motion::RollBehind {
+        return action;
+    }
+    format!("{action} {}", choose.one(&["and comes out again", "and appears again", "and comes out on the other side"]))
 }
 
 /// The second object, where the motion is about it.
@@ -220,12 +211,7 @@ fn plain(prop: &Prop) -> String {
 
 fn in_look(plan: &Plan, text: &str, choose: &mut impl Choose) -> String {
     let look = choose.one(plan.look.words().en);
-    if choose.chance(0.5) { format!("{look}: {text}") } else { format!("{look} of {}", doing(text)) }
-}
-
-/// "a ball rolls" is not what a drawing is of; a colon is right for any sentence.
-fn doing(text: &str) -> String {
-    format!("a scene in which {text}")
+    if choose.chance(0.6) { format!("{look}: {text}") } else { format!("{text}, {look}") }
 }
 
 fn joined(text: String, daytime: &str, choose: &mut impl Choose) -> String {

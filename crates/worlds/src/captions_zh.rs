@@ -43,7 +43,7 @@ pub(crate) fn detailed(plan: &Plan, heading: f32, choose: &mut ChaCha8Rng) -> St
     if !others.is_empty() {
         let names: Vec<_> = others.iter().map(|prop| named(prop, true, choose)).collect();
         let verb = if plan.place == Place::Sea { "漂着" } else { "立着" };
-        text = format!("{text}背景中{verb}{}。", names.join("和"));
+        text = format!("{text}背景中{verb}{}。", listed(&names));
     }
     text = format!("{text}{}。", choose.one(plan.camera.words().zh));
     let look = choose.one(plan.look.words().zh);
@@ -83,13 +83,13 @@ fn action(
                 format!("{subject}{over_place}{way}滚动")
             }
         }
-        (Motion::Slide, _) => format!("{subject}{over_place}{way}{}", choose.one(plan.motion.words().zh)),
+        (Motion::Slide, _) => format!("{subject}{over_place}{way}{}", choose.one(motion_words(plan))),
         (Motion::Fall, _) if with_place => {
             format!("{subject}{}{onto}", choose.one(&["掉落到", "落到", "从空中落到"]))
         }
         (Motion::Fall, _) => format!("{subject}{}", choose.one(&["掉落下来", "从空中落下", "落下"])),
         (Motion::Collide, Some(partner)) => {
-            format!("{subject}{at_place}{}{partner}", choose.one(plan.motion.words().zh))
+            format!("{subject}{at_place}{}{partner}", choose.one(motion_words(plan)))
         }
         (Motion::RollBehind, Some(partner)) => {
             let ending = choose.one(&["又滚了出来", "再从另一边出来", "然后重新出现"]);
@@ -102,9 +102,24 @@ fn action(
             format!("{subject}{}", choose.one(&["漂浮在海面上", "在水面上漂浮", "随着海浪起伏"]))
         }
         (Motion::FloatUp, _) if with_place => {
-            format!("{subject}从{at}{}", choose.one(&["向上飘起", "飘起来", "升到空中"]))
+            let from = choose.one(plan.place.off().zh);
+            format!("{subject}从{from}{}", choose.one(motion_words(plan)))
         }
-        (motion, _) => format!("{subject}{at_place}{}", choose.one(motion.words().zh)),
+        (Motion::Orbit, None) if with_place => {
+            format!("{subject}在{}{}", choose.one(plan.place.above().zh), choose.one(motion_words(plan)))
+        }
+        _ => format!("{subject}{at_place}{}", choose.one(motion_words(plan))),
+    }
+}
+
+fn motion_words(plan: &Plan) -> &'static [&'static str] {
+    plan.motion.words().zh
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [first @ .., last] if !first.is_empty() => format!("{}和{last}", first.join("、")),
+        names => names.concat(),
     }
 }
 

@@ -8,7 +8,7 @@
 //! | [`distribution`] | how often each choice is taken: [`Distribution`], presets |
 //! | [`plan`] | one small film's choices, and which of them go together: [`Plan`], [`Motion`], [`CameraMove`] |
 //! | [`world`] | a plan, staged and simulated: [`World`] |
-//! | `staging`, `physics`, `script` | who starts where, and how everything moves |
+//! | `staging`, `proportions`, `physics`, `script` | who starts where, and how everything moves |
 //! | [`camera`] | the camera's path |
 //! | [`film`] | pictures with their ground truth: [`Film`], [`Truth`] |
 //! | [`render`] | draws a stage at a moment |
@@ -30,6 +30,7 @@ pub mod names;
 mod physics;
 pub mod plan;
 pub mod prompts;
+mod proportions;
 pub mod render;
 mod script;
 pub mod stage;

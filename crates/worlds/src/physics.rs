@@ -24,6 +24,8 @@ pub(crate) struct Body {
     pub spin: Vec3,
     pub friction: f32,
     pub restitution: f32,
+    /// Relative to that of other objects.
+    pub density: f32,
     /// Whether it can be moved at all; scenery cannot.
     pub movable: bool,
 }
@@ -31,7 +33,15 @@ pub(crate) struct Body {
 impl Body {
     /// Something that stands there and does not give way.
     pub fn scenery(pose: Pose) -> Self {
-        Self { pose, velocity: Vec3::ZERO, spin: Vec3::ZERO, friction: 0.8, restitution: 0.1, movable: false }
+        Self {
+            pose,
+            velocity: Vec3::ZERO,
+            spin: Vec3::ZERO,
+            friction: 0.8,
+            restitution: 0.1,
+            density: 1.0,
+            movable: false,
+        }
     }
 }
 
@@ -62,7 +72,7 @@ fn insert(world: &mut PhysicsWorld, prop: &Prop, body: &Body) -> RigidBodyHandle
     let Pose { position, rotation } = body.pose;
     let builder = if body.movable { RigidBodyBuilder::dynamic() } else { RigidBodyBuilder::fixed() };
     let builder = builder.pose(Pose3::from_parts(position, rotation)).angvel(body.spin).can_sleep(false);
-    let collider = collider(prop)
+    let collider = collider(prop, body.density)
         .friction(body.friction)
         .friction_combine_rule(CoefficientCombineRule::Multiply)
         .restitution(body.restitution)
@@ -79,22 +89,22 @@ fn insert(world: &mut PhysicsWorld, prop: &Prop, body: &Body) -> RigidBodyHandle
 }
 
 /// The solid that an object is for the physics: exactly the one that is drawn, or its convex hull for a ring.
-fn collider(prop: &Prop) -> ColliderBuilder {
+fn collider(prop: &Prop, density: f32) -> ColliderBuilder {
     let size = prop.size;
     let builder = match prop.shape {
         Shape::Ball => ColliderBuilder::ball(0.5 * size),
         Shape::Cube => ColliderBuilder::cuboid(0.45 * size, 0.45 * size, 0.45 * size),
         Shape::Cylinder => ColliderBuilder::cylinder(0.45 * size, 0.45 * size),
         Shape::Cone => ColliderBuilder::cone(0.5 * size, 0.55 * size),
-        Shape::Ring => return ring(size),
+        Shape::Ring => return ring(size, density),
     };
-    builder.density(1.0)
+    builder.density(density)
 }
 
 /// A flat disc with a rounded rim is the convex hull of a torus; its mass is the torus's own.
-fn ring(size: f32) -> ColliderBuilder {
+fn ring(size: f32, density: f32) -> ColliderBuilder {
     let (radius, tube) = (0.4 * size, 0.16 * size);
-    let mass = 2.0 * std::f32::consts::PI.powi(2) * radius * tube * tube;
+    let mass = density * 2.0 * std::f32::consts::PI.powi(2) * radius * tube * tube;
     let along = mass * (radius * radius + 0.75 * tube * tube);
     let across = mass * (0.5 * radius * radius + 0.625 * tube * tube);
     let lying = glam::Quat::from_rotation_x(std::f32::consts::FRAC_PI_2);

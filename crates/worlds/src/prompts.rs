@@ -4,6 +4,7 @@ use crate::{
     captions, captions_zh,
     distribution::{Distribution, Weights},
     labels::{Labels, Split},
+    plan::CameraMove,
     stage::Daytime,
     world::World,
 };
@@ -16,6 +17,10 @@ use crate::{
 pub fn held_out_prompts(count: usize) -> Vec<(String, Labels)> {
     let distribution = Distribution {
         daytimes: Weights::new([(Daytime::Morning, 1.0), (Daytime::Noon, 1.0), (Daytime::Sunset, 1.0)]),
+        // Some of each camera move.
+        cameras: Weights::new(
+            CameraMove::ALL.iter().map(|&camera| (camera, if camera == CameraMove::Still { 3.0 } else { 1.0 })),
+        ),
         split: Split::HeldOut,
         ..Distribution::simple()
     };

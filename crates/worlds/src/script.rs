@@ -6,8 +6,8 @@ use glam::{Quat, Vec3};
 
 use crate::{
     physics::{GRAVITY, STEPS_PER_SEC},
+    proportions::AFLOAT,
     stage::Pose,
-    staging::AFLOAT,
 };
 
 /// How an object moves without rigid-body physics.
@@ -21,6 +21,8 @@ pub(crate) enum Script {
     Circle { centre: Vec3, radius: f32, rate: f32, phase: f32, rotation: Quat },
     /// Rises like a balloon: soon at `speed` m/s, drifting and turning a little.
     Rise { pose: Pose, speed: f32, sway: f32 },
+    /// Flies under gravity and is thrown back each time its centre comes down to `floor`, by `restitution` of its speed.
+    Hop { pose: Pose, velocity: Vec3, floor: f32, restitution: f32 },
     /// Drops from `height` above its floating height into the water, dives, comes up and bobs.
     Splash { pose: Pose, height: f32, radius: f32 },
 }
@@ -70,6 +72,13 @@ impl Script {
                 let turn = Quat::from_rotation_y(0.7 * time * sway.signum()) * Quat::from_rotation_z(-0.5 * drift);
                 Pose { position: pose.position + Vec3::new(drift, risen, 0.0), rotation: turn * pose.rotation }
             }
+            Self::Hop { pose, velocity, floor, restitution } => {
+                let height = hop_height(pose.position.y - floor, velocity.y, restitution, time);
+                let along = Vec3::new(velocity.x * time, 0.0, velocity.z * time);
+                let turn = Quat::from_rotation_y(0.6 * velocity.x.signum() * time);
+                let position = Vec3::new(pose.position.x, floor + height, pose.position.z) + along;
+                Pose { position, rotation: turn * pose.rotation }
+            }
             Self::Splash { pose, .. } => {
                 let rock = 0.5 * height.min(0.0);
                 Pose {
@@ -92,6 +101,27 @@ impl Bob {
     }
 }
 
+/// Height over the floor at a time, after starting at `height` with an upward `speed`.
+fn hop_height(height: f32, speed: f32, restitution: f32, time: f32) -> f32 {
+    // Time from the start of a flight to its landing.
+    let flight_secs = |height: f32, speed: f32| (speed + (speed * speed + 2.0 * GRAVITY * height).sqrt()) / GRAVITY;
+    let (mut height, mut speed, mut left) = (height, speed, time);
+    // So small hops do not show any more.
+    const LEAST_SPEED: f32 = 0.05;
+    loop {
+        let flight = flight_secs(height, speed);
+        if left <= flight {
+            return height + speed * left - 0.5 * GRAVITY * left * left;
+        }
+        left -= flight;
+        speed = restitution * (GRAVITY * flight - speed);
+        height = 0.0;
+        if speed < LEAST_SPEED {
+            return 0.0;
+        }
+    }
+}
+
 /// Heights over the floating height: free fall, then buoyancy and drag on what is under water.
 fn splash_heights(start: f32, radius: f32, steps: usize) -> Vec<f32> {
     let dt = (1.0 / STEPS_PER_SEC) as f32;
@@ -108,4 +138,30 @@ fn splash_heights(start: f32, radius: f32, steps: usize) -> Vec<f32> {
         speed = next;
     }
     heights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_hop_is_lower_by_the_square_of_the_restitution() {
+        let heights: Vec<_> = (0..2000).map(|step| hop_height(1.0, 0.0, 0.8, step as f32 / 1000.0)).collect();
+        let peaks: Vec<_> = heights
+            .windows(3)
+            .filter(|three| three[1] > three[0] && three[1] >= three[2])
+            .map(|three| three[1])
+            .collect();
+        assert!((peaks[0] - 0.64).abs() < 1e-3 && (peaks[1] - 0.4096).abs() < 1e-3, "{peaks:?}");
+        assert!(heights.iter().all(|height| *height > -1e-5));
+        assert_eq!(hop_height(1.0, 0.0, 0.8, 1000.0), 0.0);
+    }
+
+    #[test]
+    fn a_splash_ends_afloat() {
+        let heights = splash_heights(1.2, 0.5, 1200);
+        let deepest = heights.iter().copied().fold(f32::MAX, f32::min);
+        assert!((-0.8..-0.1).contains(&deepest), "{deepest}");
+        assert!(heights[1150..].iter().all(|height| height.abs() < 0.03));
+    }
 }

@@ -3,7 +3,7 @@
 //! Everything is measured by the height of the picture, so that the main object is large, its motion begins at
 //! once, and both stay inside the frame.
 
-use std::f32::consts::{FRAC_PI_2, PI, TAU};
+use std::f32::consts::{FRAC_PI_2, TAU};
 
 use glam::{Quat, Vec3};
 use rand::{Rng, SeedableRng};
@@ -13,6 +13,7 @@ use crate::{
     camera::View,
     physics::{self, Body, GRAVITY},
     plan::{CameraMove, Motion, Plan},
+    proportions::{AFLOAT, can_roll, full_height, rest_height, rolling_radius, spin_attitude, spin_height, width},
     script::{Bob, Script},
     stage::{Place, Pose, Prop, Shape},
 };
@@ -101,7 +102,13 @@ struct Set<'a> {
 
 impl Set<'_> {
     fn course(&mut self) -> Course {
-        let physical = !matches!(self.plan.motion, Motion::Orbit | Motion::Spin | Motion::FloatUp | Motion::Rest);
+        let physical = match self.plan.motion {
+            Motion::Orbit | Motion::Spin | Motion::FloatUp | Motion::Rest => false,
+            // What lands on a flat side hits the ground at many points at once, where a rigid-body solver loses
+            // the bounce or tumbles; a formula keeps it.
+            Motion::Bounce => matches!(self.main().shape, Shape::Ball | Shape::Ring),
+            _ => true,
+        };
         if physical && self.plan.place != Place::Sea {
             let main = self.main_body();
             let mut bodies = vec![main];
@@ -161,11 +168,8 @@ impl Set<'_> {
             }
             Motion::Topple => self.toppling(&prop),
             Motion::Bounce => {
-                let rise = if prop.shape == Shape::Ball { 0.84 } else { 0.74 };
-                let drop = 0.27 * self.height;
-                let pose = self.standing(&prop, start_x(if follows { 0.0 } else { 0.13 }) + Vec3::Y * drop);
-                let velocity = Vec3::new(self.heading * 0.26 * self.height / secs, -1.0, 0.0);
-                Body { pose, velocity, restitution: rise, friction: 0.25, ..body }
+                let (pose, velocity) = self.bouncing(&prop);
+                Body { pose, velocity, restitution: 0.84, friction: 0.25, ..body }
             }
             // Fall, and nothing else comes here.
             _ => {
@@ -181,6 +185,14 @@ impl Set<'_> {
                 Body { pose: Pose { rotation, ..pose }, restitution: 0.0, ..body }
             }
         }
+    }
+
+    /// Where a bounce starts, and how fast.
+    fn bouncing(&self, prop: &Prop) -> (Pose, Vec3) {
+        let share = if self.plan.camera == CameraMove::Follow { 0.0 } else { 0.13 };
+        let start = Vec3::new(-self.heading * share, 0.27, 0.0) * self.height;
+        let velocity = Vec3::new(self.heading * 0.26 * self.height / self.action_secs(), -1.0, 0.0);
+        (self.standing(prop, start), velocity)
     }
 
     /// From just below the upper edge of the picture, which is lower while the camera is near.
@@ -204,6 +216,7 @@ impl Set<'_> {
             spin: Vec3::NEG_Z * (self.heading * speed / radius),
             friction: 0.8,
             restitution: 0.1,
+            density: 1.0,
             movable: true,
         }
     }
@@ -221,6 +234,7 @@ impl Set<'_> {
             spin: Vec3::ZERO,
             friction: speed / (secs * GRAVITY),
             restitution: 0.05,
+            density: 1.0,
             movable: true,
         }
     }
@@ -252,6 +266,7 @@ impl Set<'_> {
             spin: axis * spin,
             friction: 1.0,
             restitution: 0.05,
+            density: 1.0,
             movable: true,
         }
     }
@@ -264,7 +279,13 @@ impl Set<'_> {
                 let gap = 0.5 * (width(self.main()) + width(partner));
                 let near = self.heading * (gap - 0.33 * self.height + 0.2 * self.height);
                 let pose = self.standing(partner, Vec3::X * near);
-                bodies.push(Body { movable: true, friction: 0.2, restitution: 0.5, ..Body::scenery(pose) });
+                bodies.push(Body {
+                    movable: true,
+                    density: 0.4,
+                    friction: 0.2,
+                    restitution: 0.6,
+                    ..Body::scenery(pose)
+                });
             }
             Motion::RollBehind => bodies.push(Body::scenery(self.standing(partner, Vec3::Z * 0.75))),
             _ => {}
@@ -294,6 +315,10 @@ impl Set<'_> {
             Motion::FloatUp => {
                 let travel = if self.plan.camera == CameraMove::Follow { 0.75 } else { 0.42 };
                 Script::Rise { pose, speed: travel * self.height / secs, sway: self.heading * 0.04 * self.height }
+            }
+            Motion::Bounce => {
+                let (pose, velocity) = self.bouncing(&prop);
+                Script::Hop { pose, velocity, floor: rest_height(prop.shape) * prop.size, restitution: 0.8 }
             }
             // On the sea only: on land, things fall by rigid-body physics.
             Motion::Fall => {
@@ -346,59 +371,4 @@ impl Set<'_> {
             phase: self.rng.random_range(0.0..TAU),
         }
     }
-}
-
-/// Height of a floating solid's centre above the water, as a share of its height above the ground.
-pub(crate) const AFLOAT: f32 = 0.5;
-
-fn can_roll(shape: Shape) -> bool {
-    matches!(shape, Shape::Ball | Shape::Cylinder | Shape::Ring)
-}
-
-/// Height of the centre above the ground when the solid stands, for size 1.
-pub(crate) fn rest_height(shape: Shape) -> f32 {
-    match shape {
-        Shape::Ball | Shape::Cone => 0.5,
-        Shape::Cube | Shape::Cylinder => 0.45,
-        Shape::Ring => 0.56,
-    }
-}
-
-fn full_height(shape: Shape) -> f32 {
-    2.0 * rest_height(shape)
-}
-
-fn rolling_radius(prop: &Prop) -> f32 {
-    rest_height(prop.shape) * prop.size
-}
-
-fn width(prop: &Prop) -> f32 {
-    prop.size
-        * match prop.shape {
-            Shape::Ball => 1.0,
-            Shape::Cube | Shape::Cylinder => 0.9,
-            Shape::Cone => 1.1,
-            Shape::Ring => 1.12,
-        }
-}
-
-/// How the solid is turned so that its turning shows.
-fn spin_attitude(shape: Shape) -> Quat {
-    match shape {
-        // Bands across the equator would look the same all the way round.
-        Shape::Ball => Quat::from_rotation_z(1.2),
-        Shape::Cylinder => Quat::from_rotation_z(FRAC_PI_2),
-        // On its tip, leaning, like a top.
-        Shape::Cone => Quat::from_rotation_z(0.35) * Quat::from_rotation_x(PI),
-        Shape::Cube | Shape::Ring => Quat::IDENTITY,
-    }
-}
-
-fn spin_height(prop: &Prop, place: Place) -> f32 {
-    let height = match prop.shape {
-        // The tip touches the ground: half the height, leaning.
-        Shape::Cone => 0.5 * 0.35_f32.cos(),
-        shape => rest_height(shape),
-    } * prop.size;
-    if place == Place::Sea { AFLOAT * height } else { height }
 }
