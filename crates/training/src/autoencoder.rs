@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use models::{Autoencoder, WeightInit, autoencoder::Posterior, checkpoint};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use crate::{
-    Monitor, Recipe, StepReport, TrainingError,
+    Monitor, Recipe, StepReport, TrainingError, curves,
     films::{self, TrainingFilm},
     log::Log,
     optimizer::Optimizer,
@@ -75,6 +75,7 @@ pub fn train(recipe: &Recipe, folder: &Path, monitor: &mut dyn Monitor) -> Resul
                 let averaged = with_ema(recipe, &optimizer)?;
                 let psnr_db = validation_psnr(&averaged, &validation);
                 log.write("validation", step, json!({ "psnr_db": psnr_db }))?;
+                curves::draw(folder)?;
                 monitor.note(&format!("autoencoder step {step}: {psnr_db:.2} dB on films it has not seen"));
             }
             let stop = monitor.step(&StepReport { stage: STAGE, step, steps: stage.steps, loss: value }).is_break();

@@ -15,14 +15,16 @@ use dataset::{
 };
 use diffusion::training_levels::TrainingLevels;
 use models::{
-    TextEncoder, Tokenizer, Transformer,
+    Bundle, TextEncoder, Tokenizer, Transformer,
     transformer::{CameraPose, PATCH, TokenGrid, TransformerInput},
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
-use crate::{Monitor, StepReport, TrainingError, log::Log, optimizer::Optimizer, recipe::StageRecipe, state};
+use crate::{
+    Monitor, StepReport, TrainingError, curves, log::Log, optimizer::Optimizer, recipe::StageRecipe, samples, state,
+};
 
 /// Noise levels at which the validation loss is told.
 pub const VALIDATION_LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
@@ -45,6 +47,8 @@ pub struct StageData<'a> {
     pub validation: &'a LatentCache,
     /// Captions to ids.
     pub tokenizer: &'a Tokenizer,
+    /// The whole model around what is trained, for the sample sheets.
+    pub bundle: &'a Bundle,
 }
 
 /// Noisy packed clips and what the model should say of them.
@@ -132,7 +136,8 @@ pub fn train(
         )?;
         let last = step == stage.steps;
         if last || step % stage.intervals.validation_steps == 0 {
-            let losses = validation_losses(&averaged(model.clone(), &optimizer)?, data)?;
+            let averaged = averaged(model.clone(), &optimizer)?;
+            let losses = validation_losses(&averaged, data)?;
             let by_level: Vec<_> = losses.iter().map(|(level, loss)| format!("{level}: {loss:.4}")).collect();
             monitor.note(&format!(
                 "stage {} step {step}: validation loss by level {}",
@@ -140,6 +145,10 @@ pub fn train(
                 by_level.join(", ")
             ));
             log.write("validation", step, json!({ "loss_by_level": losses }))?;
+            curves::draw(folder)?;
+            if let Some(recipe) = &stage.samples {
+                samples::draw(recipe, (data.bundle, averaged), folder, step)?;
+            }
         }
         let report = StepReport { stage: &stage.name, step, steps: stage.steps, loss: value };
         let stop = monitor.step(&report).is_break();

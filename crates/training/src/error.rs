@@ -59,6 +59,12 @@ pub enum TrainingError {
     /// The worlds.
     #[error(transparent)]
     Worlds(#[from] worlds::WorldsError),
+    /// The samples made while training.
+    #[error(transparent)]
+    Generation(#[from] generation::GenerationError),
+    /// A sheet of samples.
+    #[error(transparent)]
+    Video(#[from] video::VideoError),
     /// The noise levels.
     #[error(transparent)]
     Diffusion(#[from] diffusion::DiffusionError),

@@ -11,12 +11,15 @@
 //! | [`denoising`] | the later stages: text encoder and transformer |
 //! | [`optimizer`] | AdamW with clipping by global norm, and the moving average |
 //! | [`state`] | checkpoints that are whole or not there |
+//! | [`samples`] | contact sheets of what the model makes while it learns |
 //! | [`films`] | simulated films as pixels |
-//! | [`log`] | JSONL log, and the curves drawn from it |
+//! | [`log`] | JSONL log, and what a run tells while it happens |
+//! | [`curves`] | the log as a picture |
 //! | [`error`] | [`TrainingError`], the one error of this crate |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod autoencoder;
+pub mod curves;
 pub mod denoising;
 pub mod error;
 pub mod films;
@@ -25,6 +28,7 @@ pub mod log;
 pub mod optimizer;
 pub mod recipe;
 pub mod run;
+pub mod samples;
 pub mod state;
 
 pub use error::TrainingError;

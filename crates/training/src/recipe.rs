@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use video::Resolution;
 use worlds::{Distribution, Split};
 
-use crate::TrainingError;
+use crate::{TrainingError, samples::SamplesRecipe};
 
 /// A whole recipe: autoencoder first, then the stages of the transformer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,6 +155,8 @@ pub struct StageRecipe {
     /// Noise levels.
     #[serde(default)]
     pub levels: TrainingLevelsConfig,
+    /// What is made at every validation, to be looked at.
+    pub samples: Option<SamplesRecipe>,
     /// How fast to learn.
     pub optimizer: OptimizerRecipe,
     /// When to save.

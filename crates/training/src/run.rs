@@ -46,11 +46,22 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
     monitor.note("measuring the latents");
     let autoencoder = latents::with_statistics(autoencoder, recipe)?;
 
-    let device = Device::flex().autodiff();
-    let mut weights = WeightInit::new(&device, recipe.seed ^ 1);
+    let mut weights = WeightInit::new(&Device::flex(), recipe.seed ^ 1);
     let text_config = recipe.preset.text_encoder(tokenizer.vocabulary_size());
     let transformer_config = recipe.preset.transformer(autoencoder.config().latent_channels, text_config.width);
-    let mut model = DenoisingModel {
+    let mut bundle = Bundle {
+        info: BundleInfo {
+            format_version: FORMAT_VERSION,
+            name: recipe.name.clone(),
+            licence: recipe.licence.clone(),
+            trained_on: recipe.trained_on.clone(),
+            frame_rate: recipe.frame_rate,
+            autoencoder: autoencoder.config().clone(),
+            text_encoder: text_config.clone(),
+            transformer: transformer_config.clone(),
+        },
+        autoencoder,
+        tokenizer,
         text_encoder: text_config.init(&mut weights),
         transformer: transformer_config.init(&mut weights),
     };
@@ -59,34 +70,25 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
     for stage in &recipe.stages {
         let stage_folder = folder.join(&stage.name);
         let sets = (recipe, stage.films.as_slice(), first_seed);
-        let training = latents::cache(&autoencoder, sets, &stage_folder.join("latents"), monitor)?;
+        let training = latents::cache(&bundle.autoencoder, sets, &stage_folder.join("latents"), monitor)?;
         let held_out = validation_sets(stage);
         let sets = (recipe, held_out.as_slice(), VALIDATION_SEED);
-        let validation = latents::cache(&autoencoder, sets, &stage_folder.join("validation"), monitor)?;
+        let validation = latents::cache(&bundle.autoencoder, sets, &stage_folder.join("validation"), monitor)?;
         first_seed += stage.films.iter().map(|films| films.count).sum::<u64>();
 
-        let data = StageData { training: &training, validation: &validation, tokenizer: &tokenizer };
-        let optimizer = denoising::train((stage, recipe.seed), &data, model.clone(), &stage_folder, monitor)?;
-        let averaged = denoising::averaged(model, &optimizer)?;
-        let bundle = Bundle {
-            info: BundleInfo {
-                format_version: FORMAT_VERSION,
-                name: recipe.name.clone(),
-                licence: recipe.licence.clone(),
-                trained_on: recipe.trained_on.clone(),
-                frame_rate: recipe.frame_rate,
-                autoencoder: autoencoder.config().clone(),
-                text_encoder: averaged.text_encoder.config().clone(),
-                transformer: averaged.transformer.config().clone(),
-            },
-            autoencoder: autoencoder.clone(),
-            tokenizer: tokenizer.clone(),
-            text_encoder: averaged.text_encoder.clone(),
-            transformer: averaged.transformer.clone(),
+        let initial =
+            DenoisingModel { text_encoder: bundle.text_encoder.clone(), transformer: bundle.transformer.clone() };
+        let data = StageData {
+            training: &training,
+            validation: &validation,
+            tokenizer: &bundle.tokenizer,
+            bundle: &bundle,
         };
+        let optimizer = denoising::train((stage, recipe.seed), &data, initial.clone().train(), &stage_folder, monitor)?;
+        let averaged = denoising::averaged(initial, &optimizer)?;
+        (bundle.text_encoder, bundle.transformer) = (averaged.text_encoder, averaged.transformer);
         bundle.save(&target, Precision::F16)?;
         monitor.note(&format!("stage {} is done: {}", stage.name, target.display()));
-        model = averaged.train();
     }
     Ok(target)
 }
