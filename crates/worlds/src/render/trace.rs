@@ -116,6 +116,8 @@ impl Scene<'_> {
     }
 
     fn follow(&self, ray: &Ray, except: Option<usize>, care: Care) -> Sample {
+        // Curved mirrors shrink what they show, so detail must fade sooner in them.
+        let pixel = if care == Care::Full { self.pixel } else { self.pixel * 6.0 };
         let ground = self.ground.distance(ray);
         let reach = ground.unwrap_or(f32::MAX);
         let (found, met) = self.nearest(ray, reach, except);
@@ -129,15 +131,12 @@ impl Scene<'_> {
         }
         match ground {
             Some(t) => {
-                let patch = self.ground.patch(ray, t, self.pixel, self.time_secs);
+                let patch = self.ground.patch(ray, t, pixel, self.time_secs);
                 Sample { light: self.fog(self.ground_light(ray, &patch, care), ray, t), id: 0, depth: t, met }
             }
-            None => Sample {
-                light: self.sky.light(ray.direction, self.time_secs, self.pixel),
-                id: 0,
-                depth: 10.0 * FAR,
-                met,
-            },
+            None => {
+                Sample { light: self.sky.light(ray.direction, self.time_secs, pixel), id: 0, depth: 10.0 * FAR, met }
+            }
         }
     }
 
@@ -180,10 +179,10 @@ impl Scene<'_> {
         let reflected = reflected.normalize();
         let mirror_ray = Ray { origin: point, direction: reflected };
         let mut mirrored = self.sky.light(reflected, self.time_secs, self.pixel * 6.0);
-        if care == Care::Full {
-            if let (Some((index, hit)), _) = self.nearest(&mirror_ray, 1e3, None) {
-                mirrored = self.body_light(&mirror_ray, index, &hit, Care::Mirrored);
-            }
+        if care == Care::Full
+            && let (Some((index, hit)), _) = self.nearest(&mirror_ray, 1e3, None)
+        {
+            mirrored = self.body_light(&mirror_ray, index, &hit, Care::Mirrored);
         }
         let shade = self.shade(point + Vec3::Y * 1e-3, None, care);
         let glitter = reflected.dot(self.rig.sun).max(0.0).powi(64);
