@@ -30,12 +30,10 @@ pub fn draw(folder: &Path) -> Result<(), TrainingError> {
 }
 
 fn curves(lines: &[Map<String, Value>]) -> Vec<Curve> {
-    let of_kind = |kind: &'static str| {
-        lines.iter().filter(move |line| line.get("kind").and_then(Value::as_str) == Some(kind))
-    };
+    let of_kind =
+        |kind: &'static str| lines.iter().filter(move |line| line.get("kind").and_then(Value::as_str) == Some(kind));
     let step = |line: &Map<String, Value>| line.get("step").and_then(Value::as_f64);
-    let losses: Vec<_> =
-        of_kind("step").filter_map(|line| Some((step(line)?, line.get("loss")?.as_f64()?))).collect();
+    let losses: Vec<_> = of_kind("step").filter_map(|line| Some((step(line)?, line.get("loss")?.as_f64()?))).collect();
     let mut curves = vec![Curve { name: "loss".into(), points: thinned(&losses) }];
     let mut add = |name: String, point: (f64, f64)| match curves.iter_mut().find(|curve| curve.name == name) {
         Some(curve) => curve.points.push(point),
@@ -89,7 +87,8 @@ fn svg(curves: &[Curve]) -> String {
         );
     }
     for (index, (curve, colour)) in curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
-        let points: Vec<_> = curve.points.iter().map(|(step, value)| format!("{:.1},{:.1}", x(*step), y(*value))).collect();
+        let points: Vec<_> =
+            curve.points.iter().map(|(step, value)| format!("{:.1},{:.1}", x(*step), y(*value))).collect();
         let _ = writeln!(
             out,
             "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" points=\"{}\"/>\

@@ -78,12 +78,8 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
 
         let initial =
             DenoisingModel { text_encoder: bundle.text_encoder.clone(), transformer: bundle.transformer.clone() };
-        let data = StageData {
-            training: &training,
-            validation: &validation,
-            tokenizer: &bundle.tokenizer,
-            bundle: &bundle,
-        };
+        let data =
+            StageData { training: &training, validation: &validation, tokenizer: &bundle.tokenizer, bundle: &bundle };
         let optimizer = denoising::train((stage, recipe.seed), &data, initial.clone().train(), &stage_folder, monitor)?;
         let averaged = denoising::averaged(initial, &optimizer)?;
         (bundle.text_encoder, bundle.transformer) = (averaged.text_encoder, averaged.transformer);

@@ -37,8 +37,7 @@ pub fn draw(
     folder: &Path,
     step: u64,
 ) -> Result<(), TrainingError> {
-    let bundle =
-        Bundle { text_encoder: model.text_encoder, transformer: model.transformer, ..bundle.clone() };
+    let bundle = Bundle { text_encoder: model.text_encoder, transformer: model.transformer, ..bundle.clone() };
     let generator = Generator::new(bundle);
     let size: video::Resolution = recipe.size.parse().map_err(TrainingError::Recipe)?;
     let mut clips = Vec::new();

@@ -1,0 +1,131 @@
+//! A whole recipe with a tiny model: it learns, it resumes where it was killed, and it says what went wrong.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use std::{fs, ops::ControlFlow, path::Path};
+
+use burn::tensor::Device;
+use models::Bundle;
+use training::{Monitor, Quiet, Recipe, Run, StepReport, TrainingError};
+
+const RECIPE: &str = r#"
+name = "tiny"
+seed = 5
+preset = "tiny"
+frame_rate = 16
+licence = "Apache-2.0"
+trained_on = "a test"
+
+[tokenizer]
+vocabulary_size = 400
+worlds = 20
+
+[autoencoder]
+steps = 12
+batch_voxels = 20000
+squared_weight = 1.0
+gradient_weight = 0.5
+kl_weight = 1e-4
+latent_noise = 0.1
+films = [{ worlds = "simple", size = "32x32", num_frames = 5, count = 6 }]
+optimizer = { learning_rate = 3e-3, warmup_steps = 2, final_share = 0.1, weight_decay = 0.0, clip_norm = 1.0, ema_decay = 0.5 }
+intervals = { checkpoint_steps = 4, validation_steps = 12 }
+
+[[stages]]
+name = "first"
+steps = 10
+max_tokens = 64
+films = [
+    { worlds = "simple", size = "32x32", num_frames = 5, count = 12 },
+    { worlds = "full", size = "48x32", num_frames = 1, count = 8 },
+]
+caption_dropout = 0.1
+camera_dropout = 0.5
+samples = { prompts = ["a red ball rolls"], size = "32x32", num_frames = 5, num_inference_steps = 2, guidance_scale = 2.0 }
+optimizer = { learning_rate = 3e-3, warmup_steps = 2, final_share = 0.1, weight_decay = 0.01, clip_norm = 1.0, ema_decay = 0.5 }
+intervals = { checkpoint_steps = 4, validation_steps = 10 }
+"#;
+
+/// Stops at one step of one stage, as a kill would, but after the checkpoint.
+struct StopAt(&'static str, u64);
+
+impl Monitor for StopAt {
+    fn note(&mut self, _message: &str) {}
+
+    fn step(&mut self, report: &StepReport<'_>) -> ControlFlow<()> {
+        if (report.stage, report.step) == (self.0, self.1) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn run_in(folder: &Path) -> Run {
+    Run { recipe: Recipe::parse(RECIPE).unwrap(), folder: folder.into() }
+}
+
+fn losses(path: &Path) -> Vec<(u64, f64)> {
+    let lines = training::log::read(path).unwrap();
+    let steps = lines.iter().filter(|line| line["kind"] == "step");
+    steps.map(|line| (line["step"].as_u64().unwrap(), line["loss"].as_f64().unwrap())).collect()
+}
+
+#[test]
+fn a_recipe_becomes_a_model_and_resuming_continues_the_same_curve() {
+    let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let model = training::run(&run_in(whole.path()), &mut Quiet).unwrap();
+    Bundle::load(&model, &Device::flex()).unwrap();
+    assert!(whole.path().join("first/samples/step-000000010.png").is_file());
+    assert!(whole.path().join("first/curves.svg").is_file());
+
+    let run = run_in(broken.path());
+    for (stage, step) in [("autoencoder", 7), ("latents", 12), ("first", 5)] {
+        let error = training::run(&run, &mut StopAt(stage, step)).unwrap_err();
+        assert!(matches!(error, TrainingError::Interrupted { .. }), "{error}");
+    }
+    // A kill leaves log lines after the last checkpoint, and half a line; neither may stay.
+    let log = broken.path().join("first/log.jsonl");
+    let torn = fs::read_to_string(&log).unwrap() + "{\"kind\":\"step\",\"step\":6,\"loss\":9.0}\n{\"kind\":\"st";
+    fs::write(&log, torn).unwrap();
+    training::run(&run, &mut Quiet).unwrap();
+
+    for stage in ["autoencoder", "first"] {
+        let (whole, broken) =
+            (losses(&whole.path().join(stage).join("log.jsonl")), losses(&broken.path().join(stage).join("log.jsonl")));
+        assert_eq!(whole, broken, "stage {stage}");
+    }
+}
+
+#[test]
+fn the_autoencoder_learns() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = RECIPE.replace("steps = 12\nbatch", "steps = 60\nbatch");
+    let mut recipe = Recipe::parse(&recipe).unwrap();
+    recipe.stages.clear();
+    training::run(&Run { recipe, folder: folder.path().into() }, &mut Quiet).unwrap();
+    let losses = losses(&folder.path().join("autoencoder/log.jsonl"));
+    assert!(losses[59].1 < 0.5 * losses[0].1, "{losses:?}");
+}
+
+#[test]
+fn a_loss_that_is_not_a_number_stops_the_run_and_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut recipe = Recipe::parse(RECIPE).unwrap();
+    recipe.autoencoder.optimizer.learning_rate = 1e30;
+    let error = training::run(&Run { recipe, folder: folder.path().into() }, &mut Quiet).unwrap_err();
+    let TrainingError::NotFinite { stage, step, batch, .. } = &error else { panic!("{error}") };
+    assert_eq!(stage, "autoencoder");
+    assert!(*step > 1 && batch.contains("seeds"), "{error}");
+    assert!(error.to_string().contains("last good checkpoint"), "{error}");
+}
+
+#[test]
+fn wrong_recipes_say_what_is_wrong() {
+    for (right, wrong, named) in [
+        ("num_frames = 5, count = 12", "num_frames = 6, count = 12", "6 frames"),
+        ("\"48x32\"", "\"40x32\"", "40x32"),
+        ("name = \"first\"", "name = \"../first\"", "../first"),
+        ("preset = \"tiny\"", "preset = \"huge\"", "huge"),
+        ("frame_rate = 16", "frame_rate = 0", "frame_rate"),
+        ("caption_dropout = 0.1", "caption_droput = 0.1", "caption_droput"),
+    ] {
+        let error = Recipe::parse(&RECIPE.replace(right, wrong)).unwrap_err().to_string();
+        assert!(error.contains(named), "{wrong}: {error}");
+    }
+}
