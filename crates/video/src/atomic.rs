@@ -17,7 +17,10 @@ const SPOOL_BYTES: usize = 16 << 20;
 ///
 /// Dropped before [`Self::commit`], it leaves nothing behind.
 pub(crate) struct AtomicFile {
+    /// As asked, for messages.
     path: PathBuf,
+    /// What `path` leads to.
+    target: PathBuf,
     output: Output,
 }
 
@@ -44,19 +47,19 @@ impl AtomicFile {
             }
             _ => Output::Beside(BufWriter::new(beside(&target).map_err(failed)?)),
         };
-        Ok(Self { path: target, output })
+        Ok(Self { path: path.to_owned(), target, output })
     }
 
     /// Gives the file its name; from here on it exists.
     pub(crate) fn commit(self) -> Result<(), VideoError> {
-        let Self { path, output } = self;
+        let Self { path, target, output } = self;
         let failed = |error| VideoError::write(&path, error);
         match output {
             Output::Through(mut file) => file.flush().map_err(failed),
             Output::Beside(file) => {
                 let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
                 file.as_file().sync_all().map_err(failed)?;
-                file.persist(&path).map(drop).map_err(|error| failed(error.error))
+                file.persist(&target).map(drop).map_err(|error| failed(error.error))
             }
         }
     }

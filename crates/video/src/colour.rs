@@ -49,33 +49,33 @@ pub(crate) struct Yuv420 {
 impl Yuv420 {
     /// Converts `frame`, repeating its right and bottom edges until it fills `width × height` (both even).
     pub(crate) fn from_frame(frame: &Frame, width: usize, height: usize) -> Self {
-        let source = frame.resolution();
-        let (last_column, last_row) = (source.width() as usize - 1, source.height() as usize - 1);
-        let stride = source.width() as usize * 3;
-        let rgb = frame.rgb();
-        let pixel = |x: usize, y: usize| -> [i32; 3] {
-            let at = y.min(last_row) * stride + x.min(last_column) * 3;
-            [rgb[at].into(), rgb[at + 1].into(), rgb[at + 2].into()]
-        };
-
+        let source_height = frame.resolution().height() as usize;
+        let stride = frame.resolution().width() as usize * 3;
         let mut y = Vec::with_capacity(width * height);
-        for row in 0..height {
-            y.extend((0..width).map(|column| (16 + ((weigh(LUMA, pixel(column, row)) + 0x8000) >> 16)) as u8));
-        }
-
-        // A chroma sample sits on its left luma column and between its two rows: weights 1 2 1 across, 1 1 down.
         let mut u = Vec::with_capacity(width * height / 4);
         let mut v = Vec::with_capacity(width * height / 4);
+        // Two lines added up, as one chroma line covers them.
+        let mut sums = Vec::with_capacity(width);
         for row in (0..height).step_by(2) {
-            for column in (0..width).step_by(2) {
-                let mut sum = [0; 3];
-                for line in [row, row + 1] {
-                    let [left, middle, right] =
-                        [column.saturating_sub(1), column, column + 1].map(|column| pixel(column, line));
+            sums.clear();
+            sums.resize(width, [0; 3]);
+            for row in [row, row + 1] {
+                let line = row.min(source_height - 1) * stride;
+                let pixels = frame.rgb()[line..line + stride].chunks_exact(3);
+                let mut last = [0; 3];
+                let mut pixels = pixels.map(|pixel| [pixel[0].into(), pixel[1].into(), pixel[2].into()]);
+                for sum in &mut sums {
+                    last = pixels.next().unwrap_or(last);
+                    y.push((16 + ((weigh(LUMA, last) + 0x8000) >> 16)) as u8);
                     for channel in 0..3 {
-                        sum[channel] += left[channel] + 2 * middle[channel] + right[channel];
+                        sum[channel] += last[channel];
                     }
                 }
+            }
+            // A chroma sample sits on its left luma column: weights 1 2 1 across.
+            for column in (0..width).step_by(2) {
+                let (left, middle, right) = (sums[column.saturating_sub(1)], sums[column], sums[column + 1]);
+                let sum = [0, 1, 2].map(|channel| left[channel] + 2 * middle[channel] + right[channel]);
                 u.push((128 + ((weigh(CB, sum) + 0x4_0000) >> 19)) as u8);
                 v.push((128 + ((weigh(CR, sum) + 0x4_0000) >> 19)) as u8);
             }

@@ -204,6 +204,7 @@ impl VideoError {
                 "the disk is full: free some space or choose another disk".to_owned()
             }
             ErrorKind::IsADirectory => "that is a folder: give a file name inside it".to_owned(),
+            ErrorKind::AlreadyExists => "a file of that name is in the way: choose another name".to_owned(),
             ErrorKind::BrokenPipe => "the program that was to receive it has ended".to_owned(),
             _ => "check the disk, or choose another place".to_owned(),
         };

@@ -11,7 +11,10 @@ use crate::{Frame, VideoError, error::parent_of, still::encode_png};
 
 /// A folder that is filled beside its name and takes the name when it is whole.
 pub(crate) struct FolderEncoder {
+    /// As asked, for messages.
     path: PathBuf,
+    /// What `path` leads to.
+    target: PathBuf,
     filling: TempDir,
     count: usize,
 }
@@ -20,7 +23,12 @@ impl FolderEncoder {
     /// Starts a folder; one that exists may hold only frames, which are replaced.
     pub(crate) fn create(path: &Path) -> Result<Self, VideoError> {
         let failed = |error| VideoError::write(path, error);
-        if path.exists() {
+        // A link stays a link: what it points to is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if target.is_file() {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        if target.exists() {
             let entries = fs::read_dir(path).map_err(failed)?;
             for entry in entries {
                 let name = entry.map_err(failed)?.file_name();
@@ -37,8 +45,8 @@ impl FolderEncoder {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o777));
         }
-        let filling = builder.tempdir_in(parent_of(path)).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), filling, count: 0 })
+        let filling = builder.tempdir_in(parent_of(&target)).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), target, filling, count: 0 })
     }
 
     pub(crate) fn write(&mut self, frame: &Frame) -> Result<(), VideoError> {
@@ -49,14 +57,18 @@ impl FolderEncoder {
 
     pub(crate) fn finish(self) -> Result<(), VideoError> {
         let failed = |error| VideoError::write(&self.path, error);
-        if self.path.exists() {
-            for (_, file) in frame_files(&self.path).map_err(failed)? {
-                fs::remove_file(file).map_err(failed)?;
-            }
-            // Renaming onto an empty folder works on some systems only.
-            fs::remove_dir(&self.path).map_err(failed)?;
+        // The old frames step aside until the new ones are in place.
+        let aside = tempfile::tempdir_in(parent_of(&self.target)).map_err(failed)?;
+        let old = aside.path().join("old");
+        let replaces = self.target.exists();
+        if replaces {
+            fs::rename(&self.target, &old).map_err(failed)?;
         }
-        fs::rename(self.filling.path(), &self.path).map_err(failed)?;
+        let renamed = fs::rename(self.filling.path(), &self.target);
+        if renamed.is_err() && replaces {
+            fs::rename(&old, &self.target).map_err(failed)?;
+        }
+        renamed.map_err(failed)?;
         // Its name is gone, so there is nothing left to clean up.
         let _ = self.filling.keep();
         Ok(())

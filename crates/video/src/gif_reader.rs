@@ -51,6 +51,7 @@ impl GifIndex {
         let resolution = limits.resolution(path, decoder.width().into(), decoder.height().into())?;
         let mut delays = Vec::new();
         while let Some(frame) = decoder.next_frame_info().map_err(|error| failed(path, error))? {
+            limits.resolution(path, frame.width.max(1).into(), frame.height.max(1).into())?;
             delays.push(if frame.delay < SHORTEST_DELAY { DELAY_OF_TOO_SHORT } else { frame.delay });
             limits.frames(path, delays.len() as u64)?;
         }
@@ -204,7 +205,9 @@ fn open(path: &Path, mut options: DecodeOptions, limits: &ReadLimits) -> Result<
 fn failed(path: &Path, error: DecodingError) -> VideoError {
     match error {
         DecodingError::Io(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => VideoError::read(path, error),
-        DecodingError::Io(_) => VideoError::damaged(path, "the end of the GIF is cut off"),
+        DecodingError::Io(_) | DecodingError::UnexpectedEof => {
+            VideoError::damaged(path, "the end of the GIF is cut off")
+        }
         error => VideoError::damaged(path, error),
     }
 }

@@ -15,7 +15,7 @@ use crate::{Frame, FrameRate, Resolution, VideoError, colour::Yuv420};
 /// so there quality comes before size.
 const FINE_QUANTISER: u8 = 12;
 /// For pictures of more than [`SMALL_PIXELS`].
-const LARGE_QUANTISER: u8 = 18;
+const LARGE_QUANTISER: u8 = 20;
 const SMALL_PIXELS: usize = 512 * 512;
 const MAX_LONG_SIDE: u32 = 3840;
 const MAX_SHORT_SIDE: u32 = 2160;

@@ -33,6 +33,8 @@ mod gif_reader;
 mod gif_writer;
 mod h264;
 pub mod limits;
+#[cfg(test)]
+mod malformed_tests;
 mod mp4;
 pub mod probe;
 pub mod reader;

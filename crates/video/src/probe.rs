@@ -10,7 +10,10 @@ use image::ImageFormat;
 
 use crate::{
     FrameRate, ReadLimits, Resolution, VideoError,
-    ffmpeg::{Tools, describe::describe},
+    ffmpeg::{
+        Tools,
+        describe::{Description, describe},
+    },
     folder::frame_files,
     gif_reader::GifIndex,
     mp4::index::Mp4Index,
@@ -113,13 +116,13 @@ fn probe_with(tools: Tools, path: &Path, limits: &ReadLimits) -> Result<MediaInf
     }
 }
 
-fn from_description(about: &crate::ffmpeg::describe::Description, bytes: u64) -> MediaInfo {
+fn from_description(about: &Description, bytes: u64) -> MediaInfo {
     MediaInfo {
-        kind: MediaKind::Video,
+        kind: if about.is_still { MediaKind::Image } else { MediaKind::Video },
         resolution: about.resolution,
-        frame_rate: Some(about.frame_rate),
+        frame_rate: (!about.is_still).then_some(about.frame_rate),
         frame_count: about.frame_count(),
-        duration_secs: about.duration_secs,
+        duration_secs: about.duration_secs.filter(|_| !about.is_still),
         codec: about.codec.clone(),
         bytes,
     }
@@ -163,7 +166,8 @@ impl FileKind {
         }
         let at = |offset: usize, mark: &[u8]| head.get(offset..offset + mark.len()) == Some(mark);
         if at(0, b"\x89PNG\r\n\x1A\n") {
-            Ok(Self::Png)
+            let moves = head.windows(4).any(|kind| kind == b"acTL");
+            Ok(if moves { Self::Other("animated PNG".to_owned()) } else { Self::Png })
         } else if at(0, b"\xFF\xD8\xFF") {
             Ok(Self::Jpeg)
         } else if at(0, b"GIF87a") || at(0, b"GIF89a") {

@@ -211,4 +211,42 @@ mod tests {
             assert!(text.contains(needed), "{needed} is not in: {text}");
         }
     }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_program_that_hangs_is_stopped() {
+        use std::{os::unix::fs::PermissionsExt, time::Duration};
+        let folder = tempfile::tempdir().unwrap();
+        let program = |name: &str, script: &str| -> &'static str {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path.to_str().unwrap().to_owned().leak()
+        };
+        let told = r#"
+            echo 'streams.stream.0.codec_name="vp9"'
+            echo 'streams.stream.0.width=2'
+            echo 'streams.stream.0.height=1'
+            echo 'streams.stream.0.r_frame_rate="25/1"'"#;
+        let (hangs, answers) = (program("hangs", "exec sleep 60"), program("answers", told));
+        let path = folder.path().join("clip.webm");
+        std::fs::write(&path, b"\x1A\x45\xDF\xA3\xFF\xFF\xFF\xFF").unwrap();
+
+        let short = ReadLimits { time_limit: Duration::from_millis(200), ..ReadLimits::default() };
+        let stuck = VideoReader::open_with(Tools { ffmpeg: hangs, ffprobe: hangs }, &path, &short);
+        assert!(matches!(stuck.err(), Some(VideoError::TimeLimit { .. })));
+        let limits = ReadLimits { time_limit: Duration::from_secs(20), ..ReadLimits::default() };
+        let reader = VideoReader::open_with(Tools { ffmpeg: hangs, ffprobe: answers }, &path, &limits).unwrap();
+        // Dropped in the middle, nothing waits for it.
+        assert_eq!(reader.resolution(), Resolution::new(2, 1).unwrap());
+        drop(reader);
+
+        // Two frames and then a failure: both are handed over, and then the reason.
+        let fails = program("fails", "printf abcdefABCDEF; echo 'out of luck' >&2; exit 1");
+        let mut reader = VideoReader::open_with(Tools { ffmpeg: fails, ffprobe: answers }, &path, &limits).unwrap();
+        assert_eq!(reader.next().unwrap().unwrap().rgb(), b"abcdef");
+        assert_eq!(reader.next().unwrap().unwrap().rgb(), b"ABCDEF");
+        let reason = reader.next().unwrap().unwrap_err().to_string();
+        assert!(reason.contains("out of luck") && reader.next().is_none(), "{reason}");
+    }
 }

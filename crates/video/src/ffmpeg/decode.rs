@@ -14,7 +14,7 @@ use super::{
     Tools,
     describe::Description,
     input,
-    process::{Process, last_line},
+    process::{Process, complaint},
 };
 use crate::{Frame, ReadLimits, VideoError, still::on_paper};
 
@@ -73,7 +73,7 @@ impl FfmpegDecoder {
         let failed = !status.is_some_and(|status| status.success());
         let promised = self.about.frame_count().unwrap_or(0);
         if failed || self.produced == 0 {
-            let message = last_line(&messages);
+            let message = complaint(&messages, &self.path);
             return Err(VideoError::Ffmpeg { path: self.path.clone(), message });
         }
         if !messages.trim().is_empty() && (self.produced as f64) < promised as f64 * WHOLE_SHARE - 1.0 {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, io::Read, path::Path, sync::mpsc, thread};
 
 use super::{
     Tools, input,
-    process::{Process, last_line},
+    process::{Process, complaint},
 };
 use crate::{FrameRate, ReadLimits, Resolution, VideoError};
 
@@ -24,6 +24,8 @@ pub(crate) struct Description {
     pub has_alpha: bool,
     /// For VP8 and VP9, whose transparency only another decoder sees.
     pub decoder: Option<&'static str>,
+    /// A single picture, such as WebP.
+    pub is_still: bool,
     /// The file says which colours it means.
     pub has_colour_matrix: bool,
 }
@@ -31,6 +33,9 @@ pub(crate) struct Description {
 impl Description {
     /// Frames at the constant rate.
     pub(crate) fn frame_count(&self) -> Option<u64> {
+        if self.is_still {
+            return Some(1);
+        }
         self.duration_secs.map(|duration| ((duration * self.frame_rate.as_f64()).round() as u64).max(1))
     }
 }
@@ -41,10 +46,12 @@ pub(crate) fn describe(tools: Tools, path: &Path, found: &str, limits: &ReadLimi
         ["-v", "error", "-select_streams", "V:0", "-of", "flat", "-show_entries"].map(Into::into).to_vec();
     arguments.push(
         "stream=codec_name,width,height,pix_fmt,sample_aspect_ratio,r_frame_rate,avg_frame_rate,duration,color_space\
-         :stream_tags=rotate,alpha_mode:stream_side_data=rotation:format=duration"
+         :stream_tags=rotate,alpha_mode:stream_side_data=rotation:format=duration,format_name"
             .into(),
     );
-    arguments.extend(input(path, limits.max_pixels));
+    // It may look into the first pictures: no limit at all would let a few bytes ask for gigabytes, and the caller's
+    // own would hide the size from the message.
+    arguments.extend(input(path, u64::from(Resolution::MAX_SIDE).pow(2).max(limits.max_pixels)));
     let (mut process, output) = Process::start(tools.ffprobe, arguments, path, found)?;
 
     let (sender, receiver) = mpsc::channel();
@@ -59,7 +66,7 @@ pub(crate) fn describe(tools: Tools, path: &Path, found: &str, limits: &ReadLimi
     };
     let (status, messages) = process.finish();
     if !status.is_some_and(|status| status.success()) {
-        return Err(VideoError::NotVideo { path: path.to_owned(), message: last_line(&messages) });
+        return Err(VideoError::NotVideo { path: path.to_owned(), message: complaint(&messages, path) });
     }
     read(path, &text, limits)
 }
@@ -119,8 +126,9 @@ fn read(path: &Path, text: &str, limits: &ReadLimits) -> Result<Description, Vid
         || pixels.starts_with("gbrap")
         || pixels.starts_with("ya")
         || ["rgba", "bgra", "argb", "abgr", "pal8"].iter().any(|alpha| pixels.starts_with(alpha));
+    let is_still = values.get("format.format_name").is_some_and(|name| name.ends_with("_pipe"));
     let has_colour_matrix = stream("color_space").is_some_and(|space| space != "unknown" && space != "N/A");
-    Ok(Description { resolution, frame_rate, duration_secs, codec, has_alpha, decoder, has_colour_matrix })
+    Ok(Description { resolution, frame_rate, duration_secs, codec, has_alpha, decoder, is_still, has_colour_matrix })
 }
 
 fn fraction(text: &str, separator: char) -> Option<f64> {

@@ -79,9 +79,30 @@ fn first_bytes(mut pipe: impl Read) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// The last line of what a program complained about, without the address of one of its parts before it.
-pub(super) fn last_line(messages: &str) -> String {
+/// The reason among a program's messages, without names that mean nothing to the reader.
+pub(super) fn complaint(messages: &str, path: &Path) -> String {
     let line = messages.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it gave no reason");
     let line = line.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map_or(line, |(_, text)| text);
-    line.to_owned()
+    let line = line.strip_prefix(&format!("file:{}: ", path.display())).unwrap_or(line);
+    match line {
+        // What the format list refuses, and what no format fits.
+        "Invalid argument" | "Invalid data found when processing input" => {
+            "it is of no video format that is known here".to_owned()
+        }
+        line => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_message_counts() {
+        let path = Path::new("a.bin");
+        assert_eq!(complaint("[mov @ 0x1] first\n[mov @ 0x1] moov atom not found\n\n", path), "moov atom not found");
+        assert_eq!(complaint("file:a.bin: Permission denied\n", path), "Permission denied");
+        assert!(complaint("file:a.bin: Invalid argument", path).contains("no video format"));
+        assert_eq!(complaint("", path), "it gave no reason");
+    }
 }

@@ -87,9 +87,14 @@ impl<'a> Track<'a> {
         };
         limits.frames(path, frame_count)?;
 
-        let ticks: u64 =
-            durations.entries.iter().map(|entry| u64::from(entry.sample_count) * u64::from(entry.sample_delta)).sum();
-        let timescale = u64::from(media.timescale).max(1);
+        let ticks = durations
+            .entries
+            .iter()
+            .fold(0u64, |sum, entry| sum.saturating_add(u64::from(entry.sample_count) * u64::from(entry.sample_delta)));
+        let timescale = u64::from(media.timescale);
+        if timescale == 0 {
+            return Err(bad("mdhd"));
+        }
         let duration_secs = ticks as f64 / timescale as f64;
         let average_rate = (ticks > 0).then(|| rate(frame_count.saturating_mul(timescale), ticks)).flatten();
 

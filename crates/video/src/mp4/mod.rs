@@ -11,3 +11,5 @@ mod boxes;
 pub(crate) mod demux;
 pub(crate) mod index;
 pub(crate) mod mux;
+#[cfg(test)]
+mod tests;
