@@ -97,6 +97,7 @@ pub fn train(
     for _ in 0..optimizer.step {
         packer.next_pack();
     }
+    let max_tokens = model.text_encoder.config().max_tokens;
     let mut log = Log::open(&folder.join("log.jsonl"), optimizer.step)?;
     while optimizer.step < stage.steps {
         let step = optimizer.step + 1;
@@ -104,7 +105,7 @@ pub fn train(
         rng.set_stream(step);
         let samples: Vec<_> =
             packer.next_pack().samples.into_iter().filter_map(|index| data.training.get(index)).collect();
-        let batch = training_batch(&samples, stage, (&levels, data.tokenizer), &mut rng)?;
+        let batch = training_batch(&samples, stage, (&levels, data.tokenizer, max_tokens), &mut rng)?;
         let loss = loss(&model, &batch);
         let value = loss.clone().into_scalar::<f32>();
         let not_finite = |what| TrainingError::NotFinite {
@@ -194,7 +195,7 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
 fn training_batch(
     samples: &[&LatentSample],
     stage: &StageRecipe,
-    (levels, tokenizer): (&TrainingLevels, &Tokenizer),
+    (levels, tokenizer, max_tokens): (&TrainingLevels, &Tokenizer, usize),
     rng: &mut ChaCha8Rng,
 ) -> Result<Batch, TrainingError> {
     let mut clips = Vec::with_capacity(samples.len());
@@ -208,7 +209,7 @@ fn training_batch(
             camera: rng.random::<f32>() >= stage.camera_dropout,
         });
     }
-    batch(clips.into_iter(), (tokenizer, usize::MAX), rng)
+    batch(clips.into_iter(), (tokenizer, max_tokens), rng)
 }
 
 /// Noises clips, cuts them into patches and lays them one after another.

@@ -37,7 +37,7 @@ impl TextEncoderConfig {
 
     /// A few channels only, for tests.
     pub const fn tiny(vocabulary_size: usize) -> Self {
-        Self { vocabulary_size, max_tokens: 64, width: 16, heads: 2, depth: 1 }
+        Self { vocabulary_size, max_tokens: 256, width: 16, heads: 2, depth: 1 }
     }
 
     /// Checks that the numbers describe a model that can exist.
