@@ -57,13 +57,13 @@ pub(crate) fn pencil(light: Vec3, is_object: bool, x: usize, y: usize, rows: usi
     let brightness = super::light::luminance(light);
     // Eyes judge darkness by about the square root of light.
     let darkness = 1.0 - brightness.max(0.0).sqrt();
-    let spacing = (rows as f32 / 26.0).max(4.0);
+    let spacing = (rows as f32 / 24.0).max(5.5);
     let wave = |along: f32| 0.5 + 0.5 * (along * std::f32::consts::TAU / spacing).sin();
     let (x, y) = (x as f32, y as f32);
     let first = wave((x + y) * 0.8 + 0.6 * (y * 0.11).sin());
     let second = wave((x * 0.35 - y) * 0.95);
     // Objects are hatched firmly, what is behind them faintly; the darkest lines are drawn solid.
-    let firm = if is_object { 0.5 } else { 0.3 };
+    let firm = if is_object { 0.5 } else { 0.22 };
     let strokes = smoothstep(0.12, 0.85, darkness) * (1.0 - firm + firm * first)
         + 0.45 * smoothstep(0.5, 0.95, darkness) * (1.0 - firm + firm * second);
     let strokes = strokes.max(smoothstep(0.8, 0.87, darkness) * 1.2);
