@@ -10,6 +10,9 @@ use dataset::{
 use serde_json::{Value, json};
 use video::{Clip, Frame, FrameRate, Resolution};
 
+type Damage<'a> = &'a dyn Fn(&Path);
+type ChangeIndex<'a> = &'a dyn Fn(&mut Value);
+
 fn sample(seed: u64) -> Sample {
     let (width, height, num_frames) = [(8, 6, 5), (6, 8, 1), (12, 4, 3)][seed as usize % 3];
     let size = Resolution::new(width, height).unwrap();
@@ -117,7 +120,7 @@ fn intact_samples(dataset: &Dataset) -> usize {
 
 #[test]
 fn a_cut_or_lengthened_or_missing_shard_is_named() {
-    let damages: [(&str, &dyn Fn(&Path)); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("cut short", &|path| change(path, |bytes| bytes.truncate(3000))),
         ("cut short", &|path| change(path, Vec::clear)),
         ("were written", &|path| change(path, |bytes| bytes.extend([0; 512]))),
@@ -171,7 +174,7 @@ fn open_with_index(change: impl FnOnce(&mut Value)) -> Result<Dataset, DatasetEr
 #[test]
 fn an_index_that_says_impossible_things_is_refused() {
     assert!(open_with_index(|_| {}).is_ok());
-    let changes: [(&str, &dyn Fn(&mut Value)); 20] = [
+    let changes: [(&str, ChangeIndex); 20] = [
         ("plain file name", &|index| index["shards"][0]["file"] = json!("../../etc/passwd")),
         ("plain file name", &|index| index["shards"][0]["file"] = json!("/etc/passwd")),
         ("plain file name", &|index| index["shards"][0]["file"] = json!("..")),

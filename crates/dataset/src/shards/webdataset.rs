@@ -5,20 +5,21 @@
 
 use std::{
     fs::{self, File},
-    io::{BufReader, Read, Seek, SeekFrom},
+    io::{BufRead, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use serde_json::Value;
-use video::{Clip, FrameRate};
+use video::{Clip, FrameRate, ReadLimits};
+use worlds::stage::Camera;
 
-use super::{Caption, Detail, Metadata, Sample, npy};
+use super::{Caption, Detail, Metadata, Sample, index::BLOCK, npy};
 use crate::{Damage, DamageReport, DatasetError, OnDamage};
 
 const PICTURES: [&str; 8] = ["npy", "png", "jpg", "jpeg", "gif", "mp4", "webm", "mov"];
 
 /// How files of others are read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WebDatasetSettings {
     /// What to do about shards that are cut or damaged.
     pub on_damage: OnDamage,
@@ -26,6 +27,15 @@ pub struct WebDatasetSettings {
     pub max_member_bytes: u64,
     /// The frame rate that images and arrays get.
     pub frame_rate: FrameRate,
+    /// How large pictures and films may be.
+    pub limits: ReadLimits,
+}
+
+impl WebDatasetSettings {
+    /// Files of up to 1 GiB, and pictures and films within the usual limits.
+    pub fn new(on_damage: OnDamage, frame_rate: FrameRate) -> Self {
+        Self { on_damage, max_member_bytes: 1 << 30, frame_rate, limits: ReadLimits::default() }
+    }
 }
 
 /// Tar files with `.png`, `.jpg`, `.gif`, `.mp4` or `.npy`, and `.txt` or `.json` beside them.
@@ -134,25 +144,53 @@ impl WebDataset {
         let pictures = PICTURES.iter().find_map(|extension| find(extension));
         let pictures = pictures.ok_or_else(|| damaged("it has no pictures".into()))?;
         let frame_rate = sample.frame_rate.unwrap_or(self.settings.frame_rate);
-        let clip = decode(&pictures.extension, &read(pictures)?, frame_rate).map_err(damaged)?;
-        let Described { captions, labels, seed, .. } = sample;
-        Ok(Sample { clip, captions, labels, seed, camera: None })
+        let bytes = read(pictures)?;
+        let clip = match pictures.extension.as_str() {
+            "npy" => npy::decode(&bytes, frame_rate).map_err(damaged)?,
+            extension => self.decode(extension, &bytes, frame_rate, damaged)?,
+        };
+        let Described { captions, labels, seed, camera, .. } = sample;
+        let camera = camera.filter(|camera| camera.len() == clip.frames().len());
+        Ok(Sample { clip, captions, labels, seed, camera })
+    }
+
+    /// Reads pictures through a file of their own, as their readers ask for one.
+    fn decode(
+        &self,
+        extension: &str,
+        bytes: &[u8],
+        frame_rate: FrameRate,
+        damaged: impl FnOnce(String) -> DatasetError,
+    ) -> Result<Clip, DatasetError> {
+        let failed = |source| DatasetError::Io { action: "write", path: std::env::temp_dir(), source };
+        let mut file = tempfile::Builder::new().suffix(&format!(".{extension}")).tempfile().map_err(failed)?;
+        file.write_all(bytes).map_err(failed)?;
+        file.flush().map_err(failed)?;
+        let clip = match video::read_clip(file.path(), &self.settings.limits) {
+            Ok(clip) => clip,
+            // Says nothing about the sample: it may be whole.
+            Err(error @ video::VideoError::FfmpegMissing { .. }) => return Err(error.into()),
+            Err(error) => {
+                let path = file.path().display().to_string();
+                return Err(damaged(error.to_string().replace(&path, &format!("its .{extension}"))));
+            }
+        };
+        if clip.frames().len() == 1 {
+            return Ok(Clip::new(clip.into_frames(), frame_rate)?);
+        }
+        Ok(clip)
     }
 
     /// Notes where the samples of a shard lie.
     fn index_shard(&mut self, shard: usize) -> Result<(), DatasetError> {
         let path = self.shards[shard].clone();
-        let mut file = BufReader::new(File::open(&path).map_err(DatasetError::io("open", &path))?);
-        let len = file.get_ref().metadata().map_err(DatasetError::io("read", &path))?.len();
-        let mut fault = if ends_as_tar(&mut file, len).map_err(DatasetError::io("read", &path))? {
-            None
-        } else {
-            Some("the shard is cut short: it does not end as a tar file does".to_owned())
-        };
-        file.rewind().map_err(DatasetError::io("read", &path))?;
+        let file = File::open(&path).map_err(DatasetError::io("open", &path))?;
+        let len = file.metadata().map_err(DatasetError::io("read", &path))?.len();
+        let mut fault = None;
+        let mut end = 0;
 
         let first = self.places.len();
-        let mut archive = tar::Archive::new(file);
+        let mut archive = tar::Archive::new(BufReader::new(file));
         let entries = archive.entries_with_seek().map_err(DatasetError::io("read", &path))?;
         for entry in entries {
             let entry = match entry {
@@ -162,13 +200,16 @@ impl WebDataset {
                     break;
                 }
             };
-            if !entry.header().entry_type().is_file() {
-                continue;
-            }
-            let (offset, bytes) = (entry.raw_file_position(), entry.size());
-            if offset.checked_add(bytes).is_none_or(|end| end > len) {
+            let is_file = entry.header().entry_type().is_file();
+            let bytes = if is_file { entry.size() } else { entry.header().entry_size().unwrap_or(u64::MAX) };
+            let offset = entry.raw_file_position();
+            let Some(entry_end) = offset.checked_add(bytes).filter(|&end| end <= len) else {
                 fault = Some("the shard is cut short within a file".into());
                 break;
+            };
+            end = entry_end.next_multiple_of(BLOCK);
+            if !is_file {
+                continue;
             }
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let Some((key, extension)) = split_name(&name) else { continue };
@@ -184,6 +225,9 @@ impl WebDataset {
                 Some(last) if last.shard == shard && last.key == key => last.members.push(member),
                 _ => self.places.push(Place { shard, key: key.to_owned(), members: vec![member] }),
             }
+        }
+        if fault.is_none() {
+            fault = end_fault(&path, end).map_err(DatasetError::io("read", &path))?;
         }
         if let Some(reason) = fault {
             // Files of the last sample may be lost.
@@ -206,6 +250,7 @@ struct Described {
     labels: Value,
     seed: Option<u64>,
     frame_rate: Option<FrameRate>,
+    camera: Option<Vec<Camera>>,
 }
 
 impl Described {
@@ -215,6 +260,7 @@ impl Described {
             self.labels = ours.labels;
             self.seed = ours.seed;
             self.frame_rate = Some(ours.frame_rate);
+            self.camera = ours.camera;
             return;
         }
         let texts = ["caption", "text", "prompt"].iter().filter_map(|key| json.get(key)?.as_str());
@@ -227,13 +273,6 @@ fn caption(text: &str) -> Caption {
     Caption { language: "und".into(), detail: Detail::Short, text: text.to_owned() }
 }
 
-fn decode(extension: &str, bytes: &[u8], frame_rate: FrameRate) -> Result<Clip, String> {
-    if extension == "npy" {
-        return npy::decode(bytes, frame_rate);
-    }
-    Err(format!(".{extension} files cannot be read yet"))
-}
-
 /// `a/b.c.d` has the key `a/b` and the extension `c.d`.
 fn split_name(name: &str) -> Option<(&str, &str)> {
     let base = name.rfind('/').map_or(0, |slash| slash + 1);
@@ -241,15 +280,25 @@ fn split_name(name: &str) -> Option<(&str, &str)> {
     (dot > base).then(|| (&name[..dot], &name[dot + 1..]))
 }
 
-/// Whether the file ends with two empty blocks.
-fn ends_as_tar(file: &mut (impl Read + Seek), len: u64) -> std::io::Result<bool> {
-    let mut end = [1; 1024];
-    if len < end.len() as u64 {
-        return Ok(false);
+/// What is wrong with a tar file from `end`, the end of its last entry, on: two empty blocks or more should follow.
+fn end_fault(path: &Path, end: u64) -> std::io::Result<Option<String>> {
+    let mut file = BufReader::new(File::open(path)?);
+    file.seek(SeekFrom::Start(end))?;
+    let mut num_zeros = 0;
+    loop {
+        let bytes = file.fill_buf()?;
+        if bytes.iter().any(|&byte| byte != 0) {
+            return Ok(Some(format!("the shard is damaged: no tar header at {end}, yet something follows")));
+        }
+        if bytes.is_empty() {
+            break;
+        }
+        num_zeros += bytes.len();
+        let len = bytes.len();
+        file.consume(len);
     }
-    file.seek(SeekFrom::End(-(end.len() as i64)))?;
-    file.read_exact(&mut end)?;
-    Ok(end == [0; 1024])
+    let is_whole = num_zeros as u64 >= 2 * BLOCK;
+    Ok((!is_whole).then(|| "the shard is cut short: it does not end as a tar file does".into()))
 }
 
 fn shard_damage(path: &Path, reason: String) -> Damage {
