@@ -16,7 +16,7 @@ use crate::{
     },
     folder::frame_files,
     gif_reader::GifIndex,
-    mp4::index::Mp4Index,
+    mp4::index::{IndexError, Mp4Index},
     still::still_resolution,
 };
 
@@ -98,13 +98,21 @@ fn probe_with(tools: Tools, path: &Path, limits: &ReadLimits) -> Result<MediaInf
         }
         FileKind::Mp4 => {
             let mut file = File::open(path).map_err(|error| VideoError::read(path, error))?;
-            let index = Mp4Index::read(path, &mut file, limits)?;
-            match (index.plain, describe(tools, path, "MP4", limits)) {
-                (Err(_), Ok(about)) => Ok(from_description(&about, bytes)),
-                (plain, _) => Ok(MediaInfo {
+            let described = || describe(tools, path, "MP4", limits).map(|about| from_description(&about, bytes));
+            match Mp4Index::read(path, &mut file, limits) {
+                Err(IndexError::Refused(error)) => Err(error),
+                Err(IndexError::NotUnderstood(error)) => described().map_err(|_| error),
+                // Rotation, edits and pixel shape are ffprobe's to say; without it, what the index says will do.
+                Ok(index)
+                    if index.plain.is_err()
+                        && let Ok(info) = described() =>
+                {
+                    Ok(info)
+                }
+                Ok(index) => Ok(MediaInfo {
                     kind: MediaKind::Video,
                     resolution: index.resolution,
-                    frame_rate: plain.map(|stream| stream.frame_rate).ok().or(index.average_rate),
+                    frame_rate: index.plain.map(|stream| stream.frame_rate).ok().or(index.average_rate),
                     frame_count: Some(index.frame_count),
                     duration_secs: Some(index.duration_secs),
                     codec: if index.codec == "avc1" { "h264".to_owned() } else { index.codec },

@@ -11,7 +11,10 @@ use crate::{
     Clip, Frame, FrameRate, ReadLimits, Resolution, VideoError,
     ffmpeg::{Tools, decode::FfmpegDecoder, describe::describe},
     gif_reader::{GifDecoder, GifIndex},
-    mp4::{demux::Mp4Decoder, index::Mp4Index},
+    mp4::{
+        demux::Mp4Decoder,
+        index::{IndexError, Mp4Index},
+    },
     probe::FileKind,
     still::{read_still, still_resolution},
 };
@@ -84,7 +87,13 @@ impl VideoReader {
             }
             FileKind::Mp4 => {
                 let mut file = File::open(path).map_err(|error| VideoError::read(path, error))?;
-                let index = Mp4Index::read(path, &mut file, limits)?;
+                let index = match Mp4Index::read(path, &mut file, limits) {
+                    Ok(index) => index,
+                    Err(IndexError::Refused(error)) => return Err(error),
+                    Err(IndexError::NotUnderstood(error)) => {
+                        return reader.set_ffmpeg(tools, "MP4").map(|()| reader).map_err(|_| error);
+                    }
+                };
                 match index.plain {
                     Ok(stream) => {
                         (reader.resolution, reader.frame_rate) = (index.resolution, stream.frame_rate);

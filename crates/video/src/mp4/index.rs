@@ -25,6 +25,21 @@ pub(crate) struct Mp4Index {
     pub plain: Result<PlainH264, String>,
 }
 
+/// Why an index was not read.
+#[derive(Debug)]
+pub(crate) enum IndexError {
+    /// It is broken, or of a kind that only `ffmpeg` understands.
+    NotUnderstood(VideoError),
+    /// Nothing else would read it, or should.
+    Refused(VideoError),
+}
+
+impl From<VideoError> for IndexError {
+    fn from(error: VideoError) -> Self {
+        Self::Refused(error)
+    }
+}
+
 /// A stream that the built-in decoder handles: progressive H.264 4:2:0, 8 bits, BT.709 limited range, pictures in
 /// order, one constant rate.
 #[derive(Debug)]
@@ -37,7 +52,7 @@ pub(crate) struct PlainH264 {
 
 impl Mp4Index {
     /// Reads the index of `file`; `path` is for messages.
-    pub(crate) fn read(path: &Path, file: &mut File, limits: &ReadLimits) -> Result<Self, VideoError> {
+    pub(crate) fn read(path: &Path, file: &mut File, limits: &ReadLimits) -> Result<Self, IndexError> {
         let index = read_index(file)
             .map_err(|error| VideoError::read(path, error))?
             .ok_or_else(|| VideoError::damaged(path, "its index (the moov box) is missing or cut off"))?;
@@ -68,8 +83,11 @@ impl<'a> Track<'a> {
         (handler == b"vide").then_some(Self { track, media, table })
     }
 
-    fn read(&self, path: &Path, file_len: u64, limits: &ReadLimits) -> Result<Mp4Index, VideoError> {
-        let bad = |name: &str| VideoError::damaged(path, format!("the {name} box of its index is missing or broken"));
+    fn read(&self, path: &Path, file_len: u64, limits: &ReadLimits) -> Result<Mp4Index, IndexError> {
+        let bad = |name: &str| {
+            let message = format!("the {name} box of its index is missing or broken");
+            IndexError::NotUnderstood(VideoError::damaged(path, message))
+        };
         let header: Tkhd = decode(self.track, b"tkhd").ok_or_else(|| bad("tkhd"))?;
         let media: Mdhd = decode(self.media, b"mdhd").ok_or_else(|| bad("mdhd"))?;
         let sizes: Stsz = decode(self.table, b"stsz").ok_or_else(|| bad("stsz"))?;
