@@ -12,6 +12,8 @@
 //! | `interrupt` | Ctrl-C |
 //! | `print` | standard output, where the reader may have gone |
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that meets an error should fail at once"))]
+
 mod commands;
 mod interrupt;
 mod preview;

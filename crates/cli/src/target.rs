@@ -28,9 +28,6 @@ pub enum Sink {
 impl Target {
     /// Reads `--output`: `-` is standard output.
     pub fn from_option(output: &Path) -> anyhow::Result<Self> {
-        if output.as_os_str().is_empty() {
-            bail!("--output is empty; give a file name that ends in .mp4, .gif or .png, or a folder");
-        }
         if output.as_os_str() != "-" {
             OutputFormat::from_path(output)?;
             return Ok(Self::Path(output.to_owned()));
