@@ -175,6 +175,10 @@ fn clock(frame_rate: FrameRate) -> (u32, u32) {
         timescale *= 2;
         frame_ticks *= 2;
     }
+    // Players read it as a signed number. Only fractions that no camera has come here, and lose a billionth.
+    while timescale > i32::MAX as u32 {
+        (timescale, frame_ticks) = (timescale / 2, (frame_ticks / 2).max(1));
+    }
     (timescale, frame_ticks)
 }
 
