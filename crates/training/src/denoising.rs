@@ -1,13 +1,14 @@
 //! The later stages: text encoder and transformer learn to denoise cached latents.
 //!
 //! Each step is a pack of clips and images of different sizes. Loss: the squared error of the velocity, over the
-//! tokens that are not given.
+//! tokens that are not given, and beside it how well a middle layer knows what stands where (see
+//! [`crate::semantics`]).
 
 use std::path::Path;
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Device, Tensor, TensorData, activation::softplus},
 };
 use dataset::{
     latents::{LatentCache, LatentSample},
@@ -16,6 +17,7 @@ use dataset::{
 use diffusion::training_levels::TrainingLevels;
 use models::{
     Bundle, TextEncoder, Tokenizer, Transformer,
+    layers::Linear,
     transformer::{CameraPose, PATCH, TokenGrid, TransformerInput},
 };
 use rand::{Rng, SeedableRng};
@@ -23,7 +25,13 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 
 use crate::{
-    Monitor, StepReport, TrainingError, curves, log::Log, optimizer::Optimizer, recipe::StageRecipe, samples, state,
+    Monitor, StepReport, TrainingError, curves,
+    log::Log,
+    optimizer::Optimizer,
+    recipe::StageRecipe,
+    samples,
+    semantics::{self, SEMANTIC_FEATURES},
+    state,
 };
 
 /// Noise levels at which the validation loss is told.
@@ -36,6 +44,8 @@ pub struct DenoisingModel {
     pub text_encoder: TextEncoder,
     /// The denoising network.
     pub transformer: Transformer,
+    /// Reads off a middle layer what stands where; used in training only.
+    pub semantic_head: Linear,
 }
 
 /// What a stage trains on.
@@ -58,6 +68,9 @@ struct Batch {
     /// 1 for tokens that are to be imagined, 0 for given ones, `[N, 1]`.
     weight: Tensor<2>,
     weight_sum: f32,
+    /// What stands where, `[N, SEMANTIC_FEATURES]`, and 1 for tokens of which it is known, `[N, 1]`.
+    semantics: Tensor<2>,
+    semantics_known: Tensor<2>,
     grids: Vec<TokenGrid>,
     levels: Vec<f32>,
     prompts: Vec<Vec<u32>>,
@@ -106,8 +119,10 @@ pub fn train(
         let samples: Vec<_> =
             packer.next_pack().samples.into_iter().filter_map(|index| data.training.get(index)).collect();
         let batch = training_batch(&samples, stage, (&levels, data.tokenizer, max_tokens), &mut rng)?;
-        let loss = loss(&model, &batch);
-        let value = loss.clone().into_scalar::<f32>();
+        let Losses { velocity, semantics } = losses(&model, &batch);
+        let value = velocity.clone().into_scalar::<f32>();
+        let semantic_value = semantics.clone().into_scalar::<f32>();
+        let loss = velocity + semantics * stage.semantic_weight;
         let not_finite = |what| TrainingError::NotFinite {
             what,
             stage: stage.name.clone(),
@@ -115,7 +130,7 @@ pub fn train(
             batch: samples.iter().map(|sample| sample.seed.to_string()).collect::<Vec<_>>().join(" "),
             checkpoint: state::latest_name(folder),
         };
-        if !value.is_finite() {
+        if !(value + semantic_value).is_finite() {
             return Err(not_finite("loss"));
         }
         let gradients = Optimizer::collect(&model, loss.backward());
@@ -129,6 +144,7 @@ pub fn train(
             step,
             json!({
                 "loss": value,
+                "semantic_loss": semantic_value,
                 "gradient_norm": report.gradient_norm,
                 "learning_rate": report.learning_rate,
                 "clips": samples.len(),
@@ -177,7 +193,7 @@ pub fn averaged(model: DenoisingModel, optimizer: &Optimizer) -> Result<Denoisin
 /// # Errors
 /// [`TrainingError`] when a caption is longer than the text encoder reads.
 pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result<Vec<(f32, f32)>, TrainingError> {
-    let mut losses = Vec::new();
+    let mut by_level = Vec::new();
     for level in VALIDATION_LEVELS {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let clips = data.validation.samples().iter().map(|sample| NoisedClip {
@@ -187,9 +203,9 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
             camera: false,
         });
         let batch = batch(clips, (data.tokenizer, model.text_encoder.config().max_tokens), &mut rng)?;
-        losses.push((level, loss(model, &batch).into_scalar::<f32>()));
+        by_level.push((level, losses(model, &batch).velocity.into_scalar::<f32>()));
     }
-    Ok(losses)
+    Ok(by_level)
 }
 
 fn training_batch(
@@ -220,6 +236,7 @@ fn batch<'a>(
 ) -> Result<Batch, TrainingError> {
     let (mut patches, mut velocity, mut levels) = (Vec::new(), Vec::new(), Vec::new());
     let (mut grids, mut prompts, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut semantics, mut known) = (Vec::new(), Vec::new());
     let mut width = 0;
     for clip in clips {
         let [c, t, h, w] = clip.sample.shape;
@@ -239,6 +256,9 @@ fn batch<'a>(
                 }
             }
         }
+        let targets = semantics::targets(&clip.sample.labels, grid.len());
+        known.resize(known.len() + grid.len(), if targets.is_some() { 1.0 } else { 0.0 });
+        semantics.extend(targets.unwrap_or_else(|| vec![0.0; grid.len() * SEMANTIC_FEATURES]));
         grids.push(grid);
         prompts.push(tokenizer.encode(clip.caption, max_tokens)?);
         cameras.push(if clip.camera { clip.sample.camera.clone() } else { None });
@@ -251,6 +271,8 @@ fn batch<'a>(
         velocity: Tensor::from_data(TensorData::new(velocity, [tokens, width]), &device),
         weight_sum: (weight.iter().sum::<f32>() * width as f32).max(1.0),
         weight: Tensor::from_data(TensorData::new(weight, [tokens, 1]), &device),
+        semantics: Tensor::from_data(TensorData::new(semantics, [tokens, SEMANTIC_FEATURES]), &device),
+        semantics_known: Tensor::from_data(TensorData::new(known, [tokens, 1]), &device),
         grids,
         levels,
         prompts,
@@ -258,16 +280,29 @@ fn batch<'a>(
     })
 }
 
-fn loss(model: &DenoisingModel, batch: &Batch) -> Tensor<1> {
-    let predicted = model.transformer.forward(&TransformerInput {
+/// The two things that are learned.
+struct Losses {
+    velocity: Tensor<1>,
+    semantics: Tensor<1>,
+}
+
+fn losses(model: &DenoisingModel, batch: &Batch) -> Losses {
+    let input = TransformerInput {
         patches: batch.patches.clone(),
         grids: &batch.grids,
         levels: &batch.levels,
         prompt_embeds: &model.text_encoder.forward(&batch.prompts),
         cameras: &batch.cameras,
-    });
+    };
+    let (predicted, features) = model.transformer.forward_with_features(&input);
     let error = (predicted - batch.velocity.clone()) * batch.weight.clone();
-    error.powi_scalar(2).sum() / batch.weight_sum
+    // Cross-entropy of each share, from its logit: log(1 + eˣ) − x·share.
+    let logits = model.semantic_head.forward(features);
+    let entropy = softplus(logits.clone(), 1.0) - logits * batch.semantics.clone();
+    Losses {
+        velocity: error.powi_scalar(2).sum() / batch.weight_sum,
+        semantics: (entropy * batch.semantics_known.clone()).mean(),
+    }
 }
 
 /// Normal numbers from a fast generator, two at a time (Box and Muller 1958).

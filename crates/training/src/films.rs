@@ -3,9 +3,9 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use video::{FrameRate, Resolution};
-use worlds::{Captions, FilmSettings, World, camera_path};
+use worlds::{Captions, FilmSettings, World, camera_path, render::Renderer};
 
-use crate::{TrainingError, recipe::FilmsRecipe};
+use crate::{TrainingError, recipe::FilmsRecipe, semantics};
 
 /// A film with what is said of it.
 #[derive(Clone, Debug)]
@@ -20,8 +20,8 @@ pub struct TrainingFilm {
     pub captions: Captions,
     /// Camera pose of every frame, relative to the first.
     pub camera: Vec<[f32; 6]>,
-    /// The main object and what it does.
-    pub labels: worlds::Labels,
+    /// The main object and what it does, and which patches each object covers.
+    pub labels: serde_json::Value,
     /// What the world was drawn from.
     pub seed: u64,
 }
@@ -35,10 +35,27 @@ pub fn film(films: &FilmsRecipe, frame_rate: u32, seed: u64) -> Result<TrainingF
     let rate = FrameRate::new(frame_rate, 1).map_err(worlds::WorldsError::from)?;
     let world = World::try_sample(&films.distribution(frame_rate), seed)?;
     let settings = FilmSettings { resolution, frame_rate: rate, num_frames: films.num_frames };
-    let pixels = world.frames(settings).into_iter().flat_map(video::Frame::into_rgb).collect();
-    let camera = camera_path(&world.moments(settings));
-    let (captions, labels) = (world.captions(), world.labels());
-    Ok(TrainingFilm { pixels, num_frames: films.num_frames, resolution, captions, camera, labels, seed })
+    settings.check()?;
+    let moments = world.moments(settings);
+    let renderer = Renderer::new(world.stage());
+    let (mut pixels, mut ids) = (Vec::new(), Vec::new());
+    for moment in &moments {
+        let picture = renderer.draw(moment, resolution);
+        pixels.extend(picture.frame.into_rgb());
+        ids.push(picture.ids);
+    }
+    let mut labels = serde_json::to_value(world.labels()).unwrap_or_default();
+    let sides = (resolution.width() as usize, resolution.height() as usize);
+    semantics::add_coverage(&mut labels, &ids, sides, &world.stage().props);
+    Ok(TrainingFilm {
+        pixels,
+        num_frames: films.num_frames,
+        resolution,
+        captions: world.captions(),
+        camera: camera_path(&moments),
+        labels,
+        seed,
+    })
 }
 
 /// Films of one size as a batch.

@@ -125,7 +125,7 @@ fn sample(autoencoder: &Autoencoder, film: &TrainingFilm) -> LatentSample {
         // A latent frame ends with the frame that is 4 after the last one's end.
         camera: Some((0..t).map(|frame| film.camera[frame * TEMPORAL_FACTOR]).collect()),
         seed: film.seed,
-        labels: serde_json::to_value(film.labels).unwrap_or_default(),
+        labels: film.labels.clone(),
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`autoencoder`] | the first stage: pixels to latents and back |
 //! | [`latents`] | simulated films, encoded and cached |
 //! | [`denoising`] | the later stages: text encoder and transformer |
+//! | [`semantics`] | what stands where, as a second thing to learn |
 //! | [`optimizer`] | AdamW with clipping by global norm, and the moving average |
 //! | [`state`] | checkpoints that are whole or not there |
 //! | [`samples`] | contact sheets of what the model makes while it learns |
@@ -29,6 +30,7 @@ pub mod optimizer;
 pub mod recipe;
 pub mod run;
 pub mod samples;
+pub mod semantics;
 pub mod state;
 
 pub use error::TrainingError;

@@ -152,6 +152,8 @@ pub struct StageRecipe {
     pub caption_dropout: f32,
     /// Share of camera paths that are left out.
     pub camera_dropout: f32,
+    /// Weight of knowing what stands where, beside the velocity.
+    pub semantic_weight: f32,
     /// Noise levels.
     #[serde(default)]
     pub levels: TrainingLevelsConfig,

@@ -20,6 +20,7 @@ use crate::{
     denoising::{self, DenoisingModel, StageData},
     latents,
     recipe::{FilmsRecipe, StageRecipe},
+    semantics::SEMANTIC_FEATURES,
 };
 
 /// Held-out films of each set for validation.
@@ -65,6 +66,7 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
         text_encoder: text_config.init(&mut weights),
         transformer: transformer_config.init(&mut weights),
     };
+    let mut semantic_head = LinearConfig::new(transformer_config.width, SEMANTIC_FEATURES).init(&mut weights);
     let target = folder.join("model");
     let mut first_seed = 0;
     for stage in &recipe.stages {
@@ -76,13 +78,17 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
         let validation = latents::cache(&bundle.autoencoder, sets, &stage_folder.join("validation"), monitor)?;
         first_seed += stage.films.iter().map(|films| films.count).sum::<u64>();
 
-        let initial =
-            DenoisingModel { text_encoder: bundle.text_encoder.clone(), transformer: bundle.transformer.clone() };
+        let initial = DenoisingModel {
+            text_encoder: bundle.text_encoder.clone(),
+            transformer: bundle.transformer.clone(),
+            semantic_head: semantic_head.clone(),
+        };
         let data =
             StageData { training: &training, validation: &validation, tokenizer: &bundle.tokenizer, bundle: &bundle };
         let optimizer = denoising::train((stage, recipe.seed), &data, initial.clone().train(), &stage_folder, monitor)?;
         let averaged = denoising::averaged(initial, &optimizer)?;
         (bundle.text_encoder, bundle.transformer) = (averaged.text_encoder, averaged.transformer);
+        semantic_head = averaged.semantic_head;
         bundle.save(&target, Precision::F16)?;
         monitor.note(&format!("stage {} is done: {}", stage.name, target.display()));
     }

@@ -87,6 +87,13 @@ impl Transformer {
     /// # Shapes  patches `[N, 4C]` → `[N, 4C]`
     /// # Panics  when grids, levels, prompts and patches do not count the same clips and tokens
     pub fn forward(&self, input: &TransformerInput<'_>) -> Tensor<2> {
+        self.forward_with_features(input).0
+    }
+
+    /// As [`Self::forward`], with what the middle layer holds of every patch, for a second training target.
+    ///
+    /// # Shapes  → `[N, 4C]` and `[N, D]`
+    pub fn forward_with_features(&self, input: &TransformerInput<'_>) -> (Tensor<2>, Tensor<2>) {
         let segments = Segments::new(input.grids.iter().map(TokenGrid::len));
         assert_eq!(segments.total(), input.levels.len(), "one noise level for each token");
         assert_eq!(segments.len(), input.prompt_embeds.segments.len(), "one prompt for each clip");
@@ -103,12 +110,16 @@ impl Transformer {
             prompt_embeds: input.prompt_embeds,
         };
         let mut x = self.patch_in.forward(input.patches.clone()) + self.conditioning.places(input);
-        for block in &self.blocks {
+        let mut features = x.clone();
+        for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(x, &context);
+            if index == self.blocks.len() / 2 {
+                features = x.clone();
+            }
         }
         let out = self.modulation_out.forward(embedding); // [L, 2·D]
         let (shift, scale) = (out.clone().narrow(1, 0, d), out.narrow(1, d, d));
         let normed = kernels::modulated_layer_norm(ModulatedLayerNorm { x, shift, scale, rows: &context.rows });
-        self.patch_out.forward(normed)
+        (self.patch_out.forward(normed), features)
     }
 }
