@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::{module::Module, tensor::Device};
+use models::layers::LinearConfig;
 use models::{Bundle, BundleInfo, Tokenizer, WeightInit, bundle::FORMAT_VERSION, checkpoint::Precision};
 use worlds::World;
 
