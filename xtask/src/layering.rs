@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("models", &["kernels"]),
     ("generation", &["diffusion", "models", "video"]),
     ("training", &["dataset", "diffusion", "generation", "kernels", "models", "video", "worlds"]),
-    ("evaluation", &["generation", "models", "video", "worlds"]),
+    ("evaluation", &["generation", "kernels", "models", "video", "worlds"]),
     ("cli", &["dataset", "diffusion", "evaluation", "generation", "kernels", "models", "training", "video", "worlds"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,162 @@
+//! Everything that was measured, as JSON and as a table.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    Confusion, EvaluationError, PerQuestion, Question,
+    adherence::{Agreement, ReadPrompt, agreement},
+    reconstruction::Reconstruction,
+};
+
+/// Mistakes of the classifier that the table lists for each question.
+const LISTED_MISTAKES: usize = 3;
+
+/// Everything that was measured of a model.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The model's name.
+    pub model: String,
+    /// How videos were made, in a few words.
+    pub setting: String,
+    /// What survives the autoencoder.
+    pub autoencoder: Reconstruction,
+    /// Noise level and loss.
+    pub loss: Vec<(f32, f64)>,
+    /// What the classifier took for what, on held-out renders.
+    pub classifier: PerQuestion<Confusion>,
+    /// The videos and what was read in them.
+    pub prompts: Vec<ReadPrompt>,
+}
+
+/// The report's numbers, named as `--json` names them; a share is null where nothing was counted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Numbers {
+    /// What survives the autoencoder.
+    pub autoencoder: Reconstruction,
+    /// Loss by noise level.
+    pub loss: BTreeMap<String, f64>,
+    /// How often the classifier is right on held-out renders.
+    pub classifier: PerQuestion<Option<f64>>,
+    /// How often videos show what their prompts ask for.
+    pub adherence: PerQuestion<Option<f64>>,
+}
+
+impl Report {
+    /// The numbers alone.
+    pub fn numbers(&self) -> Numbers {
+        let agreement = self.agreement();
+        Numbers {
+            autoencoder: self.autoencoder,
+            loss: self.loss.iter().map(|(level, loss)| (format!("{level:.1}"), *loss)).collect(),
+            classifier: PerQuestion::from_fn(|question| self.classifier.get(question).share()),
+            adherence: PerQuestion::from_fn(|question| agreement.get(question).share()),
+        }
+    }
+
+    /// The numbers as JSON text.
+    ///
+    /// # Errors
+    /// [`EvaluationError::NotFinite`] when a number is none.
+    pub fn json(&self) -> Result<String, EvaluationError> {
+        serde_json::to_string_pretty(&self.numbers())
+            .map_err(|_| EvaluationError::NotFinite { what: "the report's numbers" })
+    }
+
+    /// How many videos agree with their prompts.
+    pub fn agreement(&self) -> PerQuestion<Agreement> {
+        agreement(&self.prompts)
+    }
+
+    /// The numbers as lines for a terminal.
+    pub fn table(&self) -> String {
+        let Reconstruction { psnr_db, ssim } = self.autoencoder;
+        let mut lines = vec![
+            format!("{}, {}", self.model, self.setting),
+            String::new(),
+            format!("autoencoder on held-out worlds   PSNR {psnr_db:.2} dB, SSIM {ssim:.4}"),
+            String::new(),
+            "noise level   loss".to_owned(),
+        ];
+        lines.extend(self.loss.iter().map(|(level, loss)| format!("        {level:.1}   {loss:.4}")));
+        lines.extend([String::new(), "            adherence   videos counted   classifier on renders".to_owned()]);
+        let agreement = self.agreement();
+        for question in Question::ALL {
+            let (agreed, confusion) = (agreement.get(question), self.classifier.get(question));
+            lines.push(format!(
+                "{:<10}  {:>9}   {:>14}   {:>21}",
+                question.name(),
+                percent(agreed.share()),
+                agreed.counted,
+                percent(confusion.share())
+            ));
+        }
+        for question in Question::ALL {
+            let mistakes = self.classifier.get(question).mistakes();
+            let listed: Vec<_> = mistakes
+                .iter()
+                .take(LISTED_MISTAKES)
+                .map(|&(truth, read, count)| {
+                    format!("{} as {} {count}×", question.answer_name(truth), question.answer_name(read))
+                })
+                .collect();
+            if !listed.is_empty() {
+                lines.push(format!("the classifier misreads {}: {}", question.name(), listed.join(", ")));
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+/// A share as people read it.
+pub(crate) fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{Answers, LabelledPrompt, adherence::ReadVideo};
+
+    pub(crate) fn sample() -> Report {
+        let mut classifier = PerQuestion::from_fn(Confusion::new);
+        classifier.colour.add(0, 0);
+        classifier.colour.add(0, 1);
+        let sheet = vec![0xff, 0xd8, 0xff, 0xd9];
+        let read = Answers { colour: 0, shape: 0, motion: 0, camera: 1 };
+        Report {
+            model: "a <b> & \"c\"".into(),
+            setting: "64x64, 17 frames".into(),
+            autoencoder: Reconstruction { psnr_db: 31.5, ssim: 0.93 },
+            loss: crate::denoising::LEVELS.iter().map(|level| (*level, f64::from(*level) / 2.0)).collect(),
+            classifier,
+            prompts: vec![ReadPrompt {
+                prompt: LabelledPrompt::from_words("a red ball <falls> & \"rolls\""),
+                videos: vec![ReadVideo { seed: 0, read, sheet: sheet.clone() }, ReadVideo { seed: 1, read, sheet }],
+            }],
+        }
+    }
+
+    #[test]
+    fn json_has_exactly_these_keys() {
+        let json: serde_json::Value = serde_json::from_str(&sample().json().unwrap()).unwrap();
+        let expected = serde_json::json!({
+            "autoencoder": { "psnr_db": 31.5, "ssim": 0.93 },
+            "loss": json["loss"],
+            "classifier": { "colour": 0.5, "shape": null, "motion": null, "camera": null },
+            "adherence": { "colour": 1.0, "shape": 1.0, "motion": 0.0, "camera": null },
+        });
+        assert_eq!(json, expected);
+        let levels: Vec<_> = json["loss"].as_object().unwrap().keys().cloned().collect();
+        assert_eq!(levels, ["0.1", "0.3", "0.5", "0.7", "0.9"]);
+    }
+
+    #[test]
+    fn the_table_tells_every_number() {
+        let table = sample().table();
+        for part in ["31.50 dB", "0.9300", "0.4500", "100.0 %", "50.0 %", "red as orange 1×", "–"] {
+            assert!(table.contains(part), "{part}\n{table}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Everything about a tiny random model: numbers, videos and page come out, and it stops when asked to.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use evaluation::{
+    EvaluationError, EvaluationSettings, LabelledPrompt, Monitor, Phase, Silent, VideoSettings,
+    classifier::{
+        ClassifierConfig, TrainedClassifier, fingerprint,
+        training::{self, ClassifierRecipe, FitSettings},
+    },
+    evaluate, html, prompts,
+};
+use generation::Generator;
+use models::{AutoencoderConfig, Bundle, BundleInfo, TextEncoderConfig, Tokenizer, TransformerConfig, WeightInit};
+
+fn generator() -> Generator {
+    let captions = ["a red ball rolls across the grass", "a blue cube falls", "一个红色的球滚过草地"];
+    let tokenizer = Tokenizer::train(captions.iter().cycle().take(30).copied(), 300).unwrap();
+    let mut text_encoder = TextEncoderConfig::tiny(tokenizer.vocabulary_size());
+    text_encoder.max_tokens = 512;
+    let info = BundleInfo {
+        format_version: models::bundle::FORMAT_VERSION,
+        name: "tiny".into(),
+        licence: "Apache-2.0".into(),
+        trained_on: "nothing".into(),
+        frame_rate: 16,
+        autoencoder: AutoencoderConfig::tiny(),
+        text_encoder,
+        transformer: TransformerConfig::tiny(4, 16),
+    };
+    let mut weights = WeightInit::new(&Device::flex(), 5);
+    Generator::new(Bundle {
+        autoencoder: info.autoencoder.init(&mut weights),
+        text_encoder: info.text_encoder.init(&mut weights),
+        transformer: info.transformer.init(&mut weights),
+        tokenizer,
+        info,
+    })
+}
+
+fn classifier(generator: &Generator) -> TrainedClassifier {
+    let config = ClassifierConfig::tiny(vec![0.0; 4], vec![1.0; 4]);
+    TrainedClassifier {
+        classifier: config.init(&mut WeightInit::new(&Device::flex(), 1)),
+        encoder: fingerprint(&generator.bundle().autoencoder),
+    }
+}
+
+fn settings(folder: Option<std::path::PathBuf>) -> EvaluationSettings {
+    let mut prompts = prompts::held_out(1);
+    prompts.push(LabelledPrompt::from_words("a red ball"));
+    EvaluationSettings {
+        clips: 2,
+        renders: 3,
+        prompts,
+        videos: VideoSettings { size: [48, 32], num_frames: 9, num_inference_steps: Some(2), seeds: 2, folder },
+    }
+}
+
+#[test]
+fn a_model_is_measured_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let generator = generator();
+    let settings = settings(Some(folder.path().join("videos")));
+    let report = evaluate(&generator, &classifier(&generator), &settings, &mut Silent).unwrap();
+    let numbers = report.numbers();
+    assert!(numbers.autoencoder.psnr_db > 0.0 && numbers.autoencoder.ssim < 0.99, "{numbers:?}");
+    // An untrained transformer predicts nothing, so the loss is the variance of noise − data, at least 1.
+    assert!(numbers.loss.len() == 5 && numbers.loss.values().all(|loss| *loss > 0.9), "{numbers:?}");
+    assert_eq!(report.classifier.colour.total(), 3);
+    let agreement = report.agreement();
+    assert_eq!([agreement.colour.counted, agreement.camera.counted], [4, 2]);
+    assert_eq!(std::fs::read_dir(folder.path().join("videos")).unwrap().count(), 4);
+    assert_eq!(html::page(&report).matches("data:image/jpeg;base64,").count(), 4);
+    // The same again gives the same.
+    let again = evaluate(&generator, &classifier(&generator), &settings, &mut Silent).unwrap();
+    assert_eq!(again.json().unwrap(), report.json().unwrap());
+}
+
+#[test]
+fn a_classifier_learns_from_films_and_fits_its_autoencoder_only() {
+    let generator = generator();
+    let mut recipe = ClassifierRecipe::standard(5).unwrap();
+    recipe.fit = FitSettings { steps: 2, batch: 4, ..FitSettings::default() };
+    let autoencoder = &generator.bundle().autoencoder;
+    let trained = training::train(autoencoder, &recipe, &mut Silent).unwrap();
+    assert!(trained.fits(autoencoder));
+    let other = AutoencoderConfig::tiny().init(&mut WeightInit::new(&Device::flex(), 77));
+    assert!(!trained.fits(&other));
+    // One that fits is taken as it is.
+    let taken = evaluate::classifier_for(&generator, Some(trained.clone()), &mut Silent).unwrap();
+    assert_eq!(taken.encoder, trained.encoder);
+}
+
+#[test]
+fn it_stops_in_every_phase() {
+    struct StopAt(Phase);
+    impl Monitor for StopAt {
+        fn note(&mut self, _message: &str) {}
+        fn step(&mut self, phase: Phase, _done: u64, _total: u64) -> ControlFlow<()> {
+            if phase == self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+    let generator = generator();
+    for phase in [Phase::Clips, Phase::Autoencoder, Phase::Loss, Phase::Renders, Phase::Videos] {
+        let stopped = evaluate(&generator, &classifier(&generator), &settings(None), &mut StopAt(phase));
+        assert!(matches!(stopped, Err(EvaluationError::Interrupted)), "{phase:?}");
+    }
+    let stopped = evaluate::train_classifier(&generator, &mut StopAt(Phase::TrainingFilms));
+    assert!(matches!(stopped, Err(EvaluationError::Interrupted)));
+}
+
+#[test]
+fn what_cannot_be_made_is_refused_before_any_work() {
+    struct Untouched;
+    impl Monitor for Untouched {
+        fn note(&mut self, _message: &str) {}
+        fn step(&mut self, phase: Phase, _done: u64, _total: u64) -> ControlFlow<()> {
+            panic!("{phase:?} has begun")
+        }
+    }
+    let generator = generator();
+    let refused = |change: &dyn Fn(&mut EvaluationSettings)| {
+        let mut settings = settings(None);
+        change(&mut settings);
+        evaluate(&generator, &classifier(&generator), &settings, &mut Untouched).unwrap_err().to_string()
+    };
+    assert!(refused(&|settings| settings.videos.size = [50, 32]).contains("50x32"));
+    assert!(refused(&|settings| settings.videos.num_frames = 10).contains("10 frames"));
+    assert!(refused(&|settings| settings.prompts[1].prompt = " ".into()).contains("empty"));
+    assert!(refused(&|settings| settings.prompts.clear()).contains("at least one prompt"));
+    assert!(refused(&|settings| settings.clips = 0).contains("at least one clip"));
+}
