@@ -8,7 +8,7 @@ use burn::tensor::{Tensor, activation};
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use crate::cpu::simd::sigmoid;
+use crate::cpu::simd::{Fma, sigmoid};
 use crate::cpu::{self, Operation, read, uninit, values, vectorize, with_layout_of};
 
 /// √(2/π), the slope inside the hyperbolic tangent of [`gelu`].
@@ -82,50 +82,50 @@ impl Operation<1> for Pointwise {
 
 /// x/2 · (1 + tanh u) is x · sigmoid(2u), which needs one exponential and loses no digits.
 #[inline(always)]
-fn gelu_value(x: f32) -> f32 {
-    x * sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x))
+fn gelu_value(x: f32, fma: Fma) -> f32 {
+    x * sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x), fma)
 }
 
 #[inline(always)]
-fn gelu_slope(x: f32) -> f32 {
-    let s = sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x));
+fn gelu_slope(x: f32, fma: Fma) -> f32 {
+    let s = sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x), fma);
     s + x * s * (1.0 - s) * (2.0 * GELU_SLOPE) * (1.0 + 3.0 * GELU_CUBIC * x * x)
 }
 
 #[inline(always)]
-pub(crate) fn silu_value(x: f32) -> f32 {
-    x * sigmoid(x)
+pub(crate) fn silu_value(x: f32, fma: Fma) -> f32 {
+    x * sigmoid(x, fma)
 }
 
 #[inline(always)]
-pub(crate) fn silu_slope(x: f32) -> f32 {
-    let s = sigmoid(x);
+pub(crate) fn silu_slope(x: f32, fma: Fma) -> f32 {
+    let s = sigmoid(x, fma);
     s + x * s * (1.0 - s)
 }
 
 /// Values that one task takes: a block fits into the first-level cache.
 const BLOCK: usize = 1 << 12;
 
-fn forward(x: &FlexTensor, f: impl Fn(f32) -> f32 + Sync) -> FlexTensor {
+fn forward(x: &FlexTensor, f: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {
     let mut y = uninit(values(x).len());
     y.par_chunks_mut(BLOCK).zip(values(x).par_chunks(BLOCK)).for_each(|(y, x)| {
         vectorize(
             #[inline(always)]
-            || y.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x)),
+            |fma| y.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x, fma)),
         );
     });
     with_layout_of(y, x)
 }
 
-fn backward(x: &FlexTensor, grad: &FlexTensor, slope: impl Fn(f32) -> f32 + Sync) -> FlexTensor {
+fn backward(x: &FlexTensor, grad: &FlexTensor, slope: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {
     let mut result = uninit(values(x).len());
     let blocks = result.par_chunks_mut(BLOCK).zip(values(x).par_chunks(BLOCK)).zip(values(grad).par_chunks(BLOCK));
     blocks.for_each(|((result, x), grad)| {
         vectorize(
             #[inline(always)]
-            || {
+            |fma| {
                 for ((result, x), grad) in result.iter_mut().zip(x).zip(grad) {
-                    *result = grad * slope(*x);
+                    *result = grad * slope(*x, fma);
                 }
             },
         );

@@ -80,7 +80,7 @@ fn update(state: AdamW<'_>, config: &AdamWConfig) {
     let keep = 1.0 - lr * weight_decay;
     vectorize(
         #[inline(always)]
-        || {
+        |_| {
             let values = param.iter_mut().zip(grad).zip(m).zip(v).zip(ema);
             for ((((param, grad), m), v), ema) in values {
                 let g = grad * clip_scale;

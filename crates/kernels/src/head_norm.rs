@@ -160,7 +160,7 @@ fn forward(heads: usize, x: &FlexTensor, weight: &FlexTensor, angles: Angles<'_>
     y.par_chunks_mut(block).zip(values(x).par_chunks(block)).enumerate().for_each(|(index, (y, x))| {
         vectorize(
             #[inline(always)]
-            || {
+            |_| {
                 for (row, (y, x)) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
                     let angles = angles_of(angles, index * ROWS + row, channels / 2);
                     for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
@@ -197,7 +197,7 @@ fn backward(
         let mut sums = vec![0.0; channels];
         vectorize(
             #[inline(always)]
-            || {
+            |_| {
                 result.copy_from_slice(grad);
                 for (row, (result, x)) in result.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
                     let angles = angles_of(angles, index * ROWS + row, channels / 2);

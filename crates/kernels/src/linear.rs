@@ -2,15 +2,15 @@
 //!
 //! For N tokens, 2·N·In·Out operations forward and twice that backward, on N·(In + Out) values:
 //! bound by the matrix product. What the fused form saves over burn's is the rest: the bias is put
-//! in place before the product, the backward reads its factors transposed through strides, and the
-//! gradients of weight and bias are made in one task each.
+//! in place before the product, and the backward copies no activations to transpose them.
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::{
-    self, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, read, tensor, uninit, values,
+    self, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, read, tensor, transpose, uninit,
+    values,
 };
 
 /// Multiplies every row by a matrix and adds a bias.
@@ -85,16 +85,25 @@ impl Operation<2> for Product {
     }
 }
 
-/// Rows that one task multiplies: enough that packing the weight does not count.
-const BLOCK: usize = 256;
+/// Rows that one task multiplies: many, so that packing the weight does not count, but enough
+/// tasks for all threads. Each row is summed in the same order however the rows are divided.
+fn rows_per_task(n: usize) -> usize {
+    (n / (4 * rayon::current_num_threads())).next_multiple_of(64).clamp(256, 1024)
+}
 
 fn forward(x: &FlexTensor, weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTensor {
     let ([n, inputs], [_, outputs]) = (dims(x), dims(weight));
-    let (x, weight) = (values(x), Matrix::new(values(weight), inputs, outputs));
+    tensor(product(values(x), values(weight), bias, [n, inputs, outputs]), [n, outputs])
+}
+
+/// `[n, inputs] · [inputs, outputs]`, with the bias added.
+fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]: [usize; 3]) -> Vec<f32> {
+    let block = rows_per_task(n);
+    let weight = Matrix::new(weight, inputs, outputs);
     let mut y = uninit(n * outputs);
-    y.par_chunks_mut(BLOCK * outputs.max(1)).enumerate().for_each(|(block, y)| {
+    y.par_chunks_mut(block * outputs.max(1)).enumerate().for_each(|(index, y)| {
         let rows = y.len() / outputs;
-        let x = Matrix::new(&x[block * BLOCK * inputs..][..rows * inputs], rows, inputs);
+        let x = Matrix::new(&x[index * block * inputs..][..rows * inputs], rows, inputs);
         let write = match bias {
             Some(bias) => {
                 y.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));
@@ -104,43 +113,56 @@ fn forward(x: &FlexTensor, weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTen
         };
         multiply(MatrixMut::new(y, rows, outputs), write, 1.0, x, weight);
     });
-    tensor(y, [n, outputs])
+    y
 }
 
-/// dx = dy · weightᵀ
+/// dx = dy · weightᵀ, with the weight transposed beforehand: every task would otherwise transpose
+/// it once more while packing it, which costs a third of the product.
 fn input_gradient(grad: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let ([n, outputs], [inputs, _]) = (dims(grad), dims(weight));
-    let (grad, weight) = (values(grad), Matrix::new(values(weight), inputs, outputs).t());
-    let mut result = uninit(n * inputs);
-    result.par_chunks_mut(BLOCK * inputs.max(1)).enumerate().for_each(|(block, result)| {
-        let rows = result.len() / inputs;
-        let grad = Matrix::new(&grad[block * BLOCK * outputs..][..rows * outputs], rows, outputs);
-        multiply(MatrixMut::new(result, rows, inputs), Write::Replace, 1.0, grad, weight);
-    });
-    tensor(result, [n, inputs])
-}
-
-/// dweight = xᵀ · dy, in tiles of the weight, so that no two tasks add into one place.
-fn weight_gradient(x: &FlexTensor, grad: &FlexTensor) -> FlexTensor {
-    let ([n, inputs], [_, outputs]) = (dims(x), dims(grad));
-    let (x, grad) = (values(x), values(grad));
-    let mut result = uninit(inputs * outputs);
-    let shared = SharedMut::new(&mut result);
-    let tiles: Vec<(usize, usize)> =
-        (0..inputs).step_by(TILE).flat_map(|row| (0..outputs).step_by(TILE).map(move |column| (row, column))).collect();
-    tiles.into_par_iter().for_each(|(row, column)| {
-        let (rows, columns) = (TILE.min(inputs - row), TILE.min(outputs - column));
-        // SAFETY: each task has a tile of its own.
-        let tile = unsafe { MatrixMut::shared(shared, row * outputs + column, rows, columns, outputs) };
-        let x = Matrix::strided(x.get(row..).unwrap_or_default(), n, rows, inputs).t();
-        let grad = Matrix::strided(grad.get(column..).unwrap_or_default(), n, columns, outputs);
-        multiply(tile, Write::Replace, 1.0, x, grad);
-    });
-    tensor(result, [inputs, outputs])
+    let mut transposed = uninit(inputs * outputs);
+    transpose(values(weight), outputs, &mut transposed);
+    tensor(product(values(grad), &transposed, None, [n, outputs, inputs]), [n, inputs])
 }
 
 /// The side of a tile of the weight's gradient.
-const TILE: usize = 128;
+const TILE: usize = 512;
+
+/// dweight = xᵀ · dy. A task takes a tile of the weight and a share of the rows; the shares depend
+/// on the shape alone, and are added up in order.
+fn weight_gradient(x: &FlexTensor, grad: &FlexTensor) -> FlexTensor {
+    let ([n, inputs], [_, outputs]) = (dims(x), dims(grad));
+    let (x, grad) = (values(x), values(grad));
+    let share = n.div_ceil(8).clamp(256, 2048);
+    let shares = n.div_ceil(share).max(1);
+    let mut partial = uninit(shares * inputs * outputs);
+    let shared = SharedMut::new(&mut partial);
+    let tiles = |size: usize| (0..size).step_by(TILE).map(move |start| (start, TILE.min(size - start)));
+    let tasks: Vec<_> = (0..shares)
+        .flat_map(|share| tiles(inputs).flat_map(move |row| tiles(outputs).map(move |column| (share, row, column))))
+        .collect();
+    tasks.into_par_iter().for_each(|(index, (row, rows), (column, columns))| {
+        let start = index * share;
+        let len = share.min(n - start);
+        let place = (index * inputs + row) * outputs + column;
+        // SAFETY: each task has a tile of its own.
+        let tile = unsafe { MatrixMut::shared(shared, place, rows, columns, outputs) };
+        let x = Matrix::strided(x.get(start * inputs + row..).unwrap_or_default(), len, rows, inputs).t();
+        let grad = Matrix::strided(grad.get(start * outputs + column..).unwrap_or_default(), len, columns, outputs);
+        multiply(tile, Write::Replace, 1.0, x, grad);
+    });
+    let (total, rest) = partial.split_at_mut(inputs * outputs);
+    for share in rest.chunks_exact((inputs * outputs).max(1)) {
+        total.par_chunks_mut(SUMS).zip(share.par_chunks(SUMS)).for_each(|(total, share)| {
+            total.iter_mut().zip(share).for_each(|(total, value)| *total += value);
+        });
+    }
+    partial.truncate(inputs * outputs);
+    tensor(partial, [inputs, outputs])
+}
+
+/// Sums that one task adds up.
+const SUMS: usize = 1 << 15;
 
 fn outputs(grad: &FlexTensor) -> usize {
     let [_, outputs] = dims(grad);

@@ -118,7 +118,7 @@ impl Operation<3> for Modulate {
         blocks.for_each(|((y, x), rows)| {
             vectorize(
                 #[inline(always)]
-                || {
+                |_| {
                     for ((y, x), row) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(rows) {
                         let inverse = normalise(x, y);
                         let shifts = &shifts[*row as usize * width..][..width];
@@ -148,7 +148,7 @@ impl Operation<3> for Modulate {
             let mut normed = vec![0.0; width];
             vectorize(
                 #[inline(always)]
-                || {
+                |_| {
                     let lines = result.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(grad.chunks_exact(width));
                     for (((result, x), grad), row) in lines.zip(rows) {
                         let inverse = normalise(x, &mut normed);
@@ -203,7 +203,7 @@ impl Operation<3> for Gate {
         blocks.zip(self.rows.as_slice().par_chunks(ROWS)).for_each(|(((out, x), y), rows)| {
             vectorize(
                 #[inline(always)]
-                || {
+                |_| {
                     let lines = out.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(y.chunks_exact(width));
                     for (((out, x), y), row) in lines.zip(rows) {
                         let gates = &gates[*row as usize * width..][..width];
@@ -229,7 +229,7 @@ impl Operation<3> for Gate {
             let mut table = TableSums::new(width);
             vectorize(
                 #[inline(always)]
-                || {
+                |_| {
                     let lines = result.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(grad.chunks_exact(width));
                     for (((result, y), grad), row) in lines.zip(rows) {
                         let gates = &gates[*row as usize * width..][..width];

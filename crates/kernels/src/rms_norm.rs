@@ -72,14 +72,14 @@ impl Operation<2> for RmsNorm {
         y.par_chunks_mut(block).zip(values(&x).par_chunks(block)).for_each(|(y, x)| {
             vectorize(
                 #[inline(always)]
-                || {
+                |fma| {
                     for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
                         let inverse = inverse_root(x);
                         for ((y, x), scale) in y.iter_mut().zip(x).zip(scales) {
                             *y = x * inverse * scale;
                         }
                         if self.then == Then::Silu {
-                            y.iter_mut().for_each(|y| *y = silu_value(*y));
+                            y.iter_mut().for_each(|y| *y = silu_value(*y, fma));
                         }
                     }
                 },
@@ -100,14 +100,14 @@ impl Operation<2> for RmsNorm {
             let mut sums = vec![0.0; channels];
             vectorize(
                 #[inline(always)]
-                || {
+                |fma| {
                     let rows = result.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
                     for ((result, x), grad) in rows.zip(grad.chunks_exact(channels)) {
                         result.copy_from_slice(grad);
                         if self.then == Then::Silu {
                             let inverse = inverse_root(x);
                             for ((result, x), scale) in result.iter_mut().zip(x).zip(scales) {
-                                *result *= silu_slope(x * inverse * scale);
+                                *result *= silu_slope(x * inverse * scale, fma);
                             }
                         }
                         norm_gradient(x, scales, result, &mut sums);

@@ -8,11 +8,15 @@ use rayon::prelude::*;
 use crate::Segments;
 use crate::cpu::simd::{Lanes, WIDTH, dot, exp};
 use crate::cpu::{
-    Matrix, MatrixMut, Operation, SharedMut, Write, dims, multiply, read, scratch, tensor, uninit, values, vectorize,
+    Matrix, MatrixMut, Operation, SharedMut, Write, dims, multiply, read, scratch, tensor, transpose_strided, uninit,
+    values, vectorize,
 };
 
 /// Scores that one task holds at a time: a quarter of a megabyte.
 const SCORES: usize = 1 << 16;
+/// Rows of scores at a time, however few or many the keys.
+const FEWEST_ROWS: usize = 16;
+const MOST_ROWS: usize = 256;
 
 /// Attention within segments; see [`crate::attention()`].
 #[derive(Debug, Clone)]
@@ -57,6 +61,26 @@ impl Columns {
         Matrix::strided(&values[start..], rows.len(), self.channels, self.width)
     }
 
+    /// One over the root of a head's channels.
+    fn scale(self) -> f32 {
+        (self.channels as f32).sqrt().recip()
+    }
+
+    /// The rows of one head as columns, in scratch space, and what is left of that space. The
+    /// products would otherwise transpose them once more for each block.
+    fn transposed<'a>(
+        self,
+        values: &[f32],
+        rows: Range<usize>,
+        head: usize,
+        space: &'a mut [f32],
+    ) -> (Matrix<'a>, &'a mut [f32]) {
+        let (out, rest) = space.split_at_mut(rows.len() * self.channels);
+        let start = self.start(rows.start, head).min(values.len());
+        transpose_strided(&values[start..], [rows.len(), self.channels, self.width], out);
+        (Matrix::new(out, self.channels, rows.len()), rest)
+    }
+
     /// The rows of one head, to be written.
     ///
     /// # Safety
@@ -88,9 +112,26 @@ impl PackedAttention {
 
 /// Splits a part's query rows into blocks whose scores fit the scratch space.
 fn blocks(part: &Part) -> impl Iterator<Item = Range<usize>> + use<> {
-    let step = (SCORES / part.key_rows.len().max(1)).clamp(16, 256);
+    let step = (SCORES / part.key_rows.len().max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
     let end = part.rows.end;
     part.rows.clone().step_by(step).map(move |start| start..end.min(start + step))
+}
+
+/// Scratch space that holds the scores of any block with so many keys.
+fn space_for(keys: usize) -> usize {
+    SCORES.max(FEWEST_ROWS * keys)
+}
+
+/// Divides the query rows of few parts, so that a single long clip also fills all threads.
+fn split(parts: Vec<Part>) -> Vec<Part> {
+    let pieces = 32usize.div_ceil(parts.len().max(1));
+    let piece = |part: Part| {
+        let step = part.rows.len().div_ceil(pieces).next_multiple_of(MOST_ROWS);
+        let end = part.rows.end;
+        let starts = part.rows.clone().step_by(step.max(1));
+        starts.map(move |start| Part { rows: start..end.min(start + step), ..part.clone() })
+    };
+    parts.into_iter().flat_map(piece).collect()
 }
 
 impl Operation<3> for PackedAttention {
@@ -103,26 +144,29 @@ impl Operation<3> for PackedAttention {
         let [query, key, value] = inputs.each_ref().map(values);
         let (mut output, mut log_sums) = (uninit(n * width), uninit(self.heads * n));
         let (shared, shared_sums) = (SharedMut::new(&mut output), SharedMut::new(&mut log_sums));
-        // A block is a task of its own: a single long clip must also fill all threads.
-        let tasks: Vec<Part> = self
-            .parts()
-            .into_iter()
-            .flat_map(|part| blocks(&part).map(move |rows| Part { rows, ..part.clone() }).collect::<Vec<_>>())
-            .collect();
-        tasks.into_par_iter().for_each(|Part { head, rows, key_rows }| {
+        split(self.parts()).into_par_iter().for_each(|part| {
+            let Part { head, key_rows, .. } = part.clone();
             let keys = key_rows.len();
-            let q = columns.of(query, rows.clone(), head);
-            let k = columns.of(key, key_rows.clone(), head);
-            let v = columns.of(value, key_rows, head);
-            // SAFETY: the tasks divide rows and heads among them.
-            let sums = unsafe { shared_sums.slice(head * n + rows.start, rows.len()) };
-            scratch(rows.len() * keys, |scores| {
-                let scale = (columns.channels as f32).sqrt().recip();
-                multiply(MatrixMut::new(scores, rows.len(), keys), Write::Replace, scale, q, k.t());
-                softmax(scores, sums);
-                let weights = Matrix::new(scores, rows.len(), keys);
-                // SAFETY: as above.
-                multiply(unsafe { columns.of_mut(shared, rows.clone(), head) }, Write::Replace, 1.0, weights, v);
+            let v = columns.of(value, key_rows.clone(), head);
+            scratch(space_for(keys) + keys * columns.channels, |space| {
+                let (k, space) = columns.transposed(key, key_rows, head, space);
+                for rows in blocks(&part) {
+                    let (count, mut inverses) = (rows.len(), [0.0; MOST_ROWS]);
+                    let scores = &mut space[..count * keys];
+                    let q = columns.of(query, rows.clone(), head);
+                    multiply(MatrixMut::new(scores, count, keys), Write::Replace, columns.scale(), q, k);
+                    // SAFETY: the tasks divide rows and heads among them.
+                    let log_sums = unsafe { shared_sums.slice(head * n + rows.start, count) };
+                    exponentials(scores, log_sums, &mut inverses[..count]);
+                    let weights = Matrix::new(scores, count, keys);
+                    // SAFETY: as above.
+                    multiply(unsafe { columns.of_mut(shared, rows.clone(), head) }, Write::Replace, 1.0, weights, v);
+                    for (row, inverse) in rows.zip(inverses) {
+                        // SAFETY: as above.
+                        let out = unsafe { shared.slice(columns.start(row, head), columns.channels) };
+                        out.iter_mut().for_each(|value| *value *= inverse);
+                    }
+                }
             });
         });
         let output = tensor(output, [n, width]);
@@ -154,8 +198,7 @@ impl PackedAttention {
         let (output, log_sums) = (values(&saved.output), values(&saved.log_sums));
         let n = output.len() / columns.width;
         let k = columns.of(key, key_rows.clone(), head);
-        let v = columns.of(value, key_rows.clone(), head);
-        let scale = (columns.channels as f32).sqrt().recip();
+        let scale = columns.scale();
         // SAFETY: the tasks divide segments and heads among them, and a task holds one at a time.
         let target = |index: usize, rows: Range<usize>| unsafe { columns.of_mut(shared[index], rows, head) };
         if part.rows.is_empty() {
@@ -164,26 +207,30 @@ impl PackedAttention {
             multiply(target(2, key_rows), Write::Replace, 1.0, nothing, Matrix::new(&[], 0, columns.channels));
             return;
         }
-        for rows in blocks(part) {
-            let write = if rows.start == part.rows.start { Write::Replace } else { Write::Add };
-            let count = rows.len();
-            let q = columns.of(query, rows.clone(), head);
-            let d = columns.of(grad, rows.clone(), head);
-            scratch(2 * count * keys, |space| {
-                let (weights, slopes) = space.split_at_mut(count * keys);
-                multiply(MatrixMut::new(weights, count, keys), Write::Replace, scale, q, k.t());
-                multiply(MatrixMut::new(slopes, count, keys), Write::Replace, 1.0, d, v.t());
+        let space = 2 * (space_for(keys) + keys * columns.channels);
+        scratch(space, |space| {
+            let (k_transposed, space) = columns.transposed(key, key_rows.clone(), head, space);
+            let (v_transposed, space) = columns.transposed(value, key_rows.clone(), head, space);
+            for rows in blocks(part) {
+                let write = if rows.start == part.rows.start { Write::Replace } else { Write::Add };
+                let count = rows.len();
+                let q = columns.of(query, rows.clone(), head);
+                let d = columns.of(grad, rows.clone(), head);
+                let (weights, rest) = space.split_at_mut(count * keys);
+                let slopes = &mut rest[..count * keys];
+                multiply(MatrixMut::new(weights, count, keys), Write::Replace, scale, q, k_transposed);
+                multiply(MatrixMut::new(slopes, count, keys), Write::Replace, 1.0, d, v_transposed);
                 let sums = &log_sums[head * n + rows.start..][..count];
                 vectorize(
                     #[inline(always)]
-                    || {
+                    |fma| {
                         for (index, row) in rows.clone().enumerate() {
                             let start = columns.start(row, head);
                             let along = dot(&grad[start..][..columns.channels], &output[start..][..columns.channels]);
                             let weights = &mut weights[index * keys..][..keys];
                             let slopes = &mut slopes[index * keys..][..keys];
                             for (weight, slope) in weights.iter_mut().zip(slopes) {
-                                *weight = exp(*weight - sums[index]);
+                                *weight = exp(*weight - sums[index], fma);
                                 *slope = *weight * (*slope - along) * scale;
                             }
                         }
@@ -193,13 +240,14 @@ impl PackedAttention {
                 multiply(target(0, rows), Write::Replace, 1.0, slopes, k);
                 multiply(target(1, key_rows.clone()), write, 1.0, slopes.t(), q);
                 multiply(target(2, key_rows.clone()), write, 1.0, weights.t(), d);
-            });
-        }
+            }
+        });
     }
 }
 
-/// Turns rows of scores into weights that add up to one, and notes each row's log-sum-exp.
-fn softmax(scores: &mut [f32], log_sums: &mut [f32]) {
+/// Turns rows of scores into weights, not yet divided by their sum, and notes the logarithm of
+/// that sum and its inverse for each row.
+fn exponentials(scores: &mut [f32], log_sums: &mut [f32], inverses: &mut [f32]) {
     let keys = scores.len() / log_sums.len().max(1);
     if keys == 0 {
         log_sums.fill(0.0);
@@ -207,23 +255,22 @@ fn softmax(scores: &mut [f32], log_sums: &mut [f32]) {
     }
     vectorize(
         #[inline(always)]
-        || {
-            for (row, log_sum) in scores.chunks_exact_mut(keys).zip(log_sums) {
+        |fma| {
+            for ((row, log_sum), inverse) in scores.chunks_exact_mut(keys).zip(log_sums).zip(inverses) {
                 let highest = highest(row);
                 let mut sums = Lanes::ZERO;
                 let mut chunks = row.chunks_exact_mut(WIDTH);
                 for chunk in &mut chunks {
-                    let weights = (Lanes::load(chunk) - Lanes::splat(highest)).exp();
+                    let weights = (Lanes::load(chunk) - Lanes::splat(highest)).exp(fma);
                     weights.store(chunk);
                     sums = sums + weights;
                 }
                 let mut sum = sums.sum();
                 for weight in chunks.into_remainder() {
-                    *weight = exp(*weight - highest);
+                    *weight = exp(*weight - highest, fma);
                     sum += *weight;
                 }
-                let inverse = sum.recip();
-                row.iter_mut().for_each(|weight| *weight *= inverse);
+                *inverse = sum.recip();
                 *log_sum = highest + sum.ln();
             }
         },

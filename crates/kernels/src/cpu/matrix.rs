@@ -135,6 +135,27 @@ pub(crate) fn multiply(destination: MatrixMut<'_>, write: Write, scale: f32, lef
     }
 }
 
+/// Writes rows of `columns` values as columns, each as long as there are rows.
+pub(crate) fn transpose(values: &[f32], columns: usize, out: &mut [f32]) {
+    let rows = values.len() / columns.max(1);
+    transpose_strided(values, [rows, columns, columns], out);
+}
+
+/// [`transpose`] of `[rows, columns, row_stride]`, in squares that stay in the first-level cache.
+pub(crate) fn transpose_strided(values: &[f32], [rows, columns, row_stride]: [usize; 3], out: &mut [f32]) {
+    const SQUARE: usize = 16;
+    for first_row in (0..rows).step_by(SQUARE) {
+        let rows_here = SQUARE.min(rows - first_row);
+        for first_column in (0..columns).step_by(SQUARE) {
+            for column in first_column..columns.min(first_column + SQUARE) {
+                let target = &mut out[column * rows + first_row..][..rows_here];
+                let source = values[first_row * row_stride + column..].iter().step_by(row_stride);
+                target.iter_mut().zip(source).for_each(|(target, value)| *target = *value);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,6 +170,16 @@ mod tests {
         assert_eq!(product, [10.0, 22.0, 1.0, 22.0, 50.0, 1.0]);
         multiply(MatrixMut::strided(&mut product, 2, 2, 3), Write::Add, 1.0, a.t(), a);
         assert_eq!(product, [20.0, 36.0, 1.0, 36.0, 70.0, 1.0]);
+    }
+
+    #[test]
+    fn transposing_turns_rows_into_columns() {
+        let values: Vec<f32> = (0..37 * 21).map(|value| value as f32).collect();
+        let mut out = vec![0.0; 37 * 18];
+        transpose_strided(&values, [37, 18, 21], &mut out);
+        for (row, column) in [(0, 0), (36, 17), (16, 15), (15, 16), (33, 2)] {
+            assert_eq!(out[column * 37 + row], values[row * 21 + column]);
+        }
     }
 
     #[test]

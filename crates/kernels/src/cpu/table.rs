@@ -12,7 +12,7 @@ pub(crate) fn column_sums(matrix: &[f32], columns: usize) -> FlexTensor {
         let mut sums = vec![0.0f32; columns];
         vectorize(
             #[inline(always)]
-            || {
+            |_| {
                 for row in block.chunks_exact(columns) {
                     sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
                 }
