@@ -4,6 +4,9 @@ use std::{ops::ControlFlow, time::Instant};
 
 use training::{Monitor, Recipe, Run, StepReport};
 
+#[global_allocator]
+static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator::new(2 << 30);
+
 struct Lines(Instant);
 
 impl Monitor for Lines {

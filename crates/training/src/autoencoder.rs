@@ -6,24 +6,22 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use models::{Autoencoder, WeightInit, autoencoder::Posterior, checkpoint};
+use models::{Autoencoder, WeightInit, autoencoder::Posterior};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use worlds::Split;
 
 use crate::{
-    Monitor, Recipe, StepReport, TrainingError, curves,
-    films::{self, TrainingFilm},
-    log::Log,
-    optimizer::Optimizer,
+    Monitor, Recipe, StepReport, TrainingError,
+    films::{self, FilmSource, TrainingFilm},
     recipe::AutoencoderRecipe,
-    state,
+    stage::{self, Stage, StageSettings, StepLoss, averaged, begin},
 };
 
 const STAGE: &str = "autoencoder";
-/// Films for validation come from seeds that training never uses.
-pub const VALIDATION_SEED: u64 = 1 << 48;
+/// Films of each set for validation.
 const VALIDATION_FILMS: u64 = 8;
 
 /// Trains the autoencoder, or goes on training it, and gives back the one with averaged weights.
@@ -34,84 +32,72 @@ pub fn train(recipe: &Recipe, folder: &Path, monitor: &mut dyn Monitor) -> Resul
     let stage = &recipe.autoencoder;
     let device = Device::flex().autodiff();
     let fresh = recipe.preset.autoencoder().init(&mut WeightInit::new(&device, recipe.seed));
-    std::fs::create_dir_all(folder).map_err(TrainingError::file("create", folder))?;
-    let mut optimizer = Optimizer::new(&fresh);
-    let mut autoencoder = state::resume(folder, fresh, &mut optimizer)?;
+    let (autoencoder, mut optimizer) = begin(fresh.clone(), folder)?;
     if optimizer.step < stage.steps {
-        let sets = render_sets(recipe, 0, monitor)?;
-        let validation = render_sets(recipe, VALIDATION_SEED, monitor)?;
-        let mut log = Log::open(&folder.join("log.jsonl"), optimizer.step)?;
-        while optimizer.step < stage.steps {
-            let step = optimizer.step + 1;
-            let mut rng = ChaCha8Rng::seed_from_u64(recipe.seed);
-            rng.set_stream(step);
-            let (batch, names) = draw_batch(&sets, stage, &mut rng);
-            let pixels = films::pixels_from_films(&batch, &device.clone().inner());
-            let loss = loss(&autoencoder, pixels, stage, &mut rng);
-            let value = loss.clone().into_scalar::<f32>();
-            let not_finite = |what| TrainingError::NotFinite {
-                what,
-                stage: STAGE.into(),
-                step,
-                batch: names.clone(),
-                checkpoint: state::latest_name(folder),
-            };
-            if !value.is_finite() {
-                return Err(not_finite("loss"));
-            }
-            let gradients = Optimizer::collect(&autoencoder, loss.backward());
-            if !gradients.0.is_finite() {
-                return Err(not_finite("gradient"));
-            }
-            let (updated, report) = optimizer.update(autoencoder, gradients, (&stage.optimizer, stage.steps));
-            autoencoder = updated;
-            log.write(
-                "step",
-                step,
-                json!({ "loss": value, "gradient_norm": report.gradient_norm, "learning_rate": report.learning_rate }),
-            )?;
-            let last = step == stage.steps;
-            if last || step % stage.intervals.validation_steps == 0 {
-                let averaged = with_ema(recipe, &optimizer)?;
-                let psnr_db = validation_psnr(&averaged, &validation);
-                log.write("validation", step, json!({ "psnr_db": psnr_db }))?;
-                curves::draw(folder)?;
-                monitor.note(&format!("autoencoder step {step}: {psnr_db:.2} dB on films it has not seen"));
-            }
-            let stop = monitor.step(&StepReport { stage: STAGE, step, steps: stage.steps, loss: value }).is_break();
-            if last || stop || step % stage.intervals.checkpoint_steps == 0 {
-                state::save(folder, &autoencoder, &optimizer)?;
-            }
-            if stop {
-                return Err(TrainingError::Interrupted { step });
-            }
-        }
+        let settings = StageSettings {
+            name: STAGE.into(),
+            steps: stage.steps,
+            optimizer: stage.optimizer,
+            intervals: stage.intervals,
+        };
+        let mut reconstruction = Reconstruction {
+            recipe: stage,
+            seed: recipe.seed,
+            sets: render_sets(recipe, Split::Training, monitor)?,
+            validation: render_sets(recipe, Split::HeldOut, monitor)?,
+        };
+        optimizer = stage::train(&mut reconstruction, &settings, (autoencoder, optimizer), folder, monitor)?;
     }
-    with_ema(recipe, &optimizer)
+    averaged(&fresh, &optimizer)
 }
 
-/// The autoencoder with averaged weights, for use and not for training.
-fn with_ema(recipe: &Recipe, optimizer: &Optimizer) -> Result<Autoencoder, TrainingError> {
-    let fresh = recipe.preset.autoencoder().init(&mut WeightInit::new(&Device::flex(), recipe.seed));
-    Ok(checkpoint::put_tensors(fresh, &optimizer.ema(), Path::new("averaged weights"), "autoencoder")?)
+/// The stage: films in memory, and the loss over them.
+struct Reconstruction<'a> {
+    recipe: &'a AutoencoderRecipe,
+    seed: u64,
+    sets: Vec<Vec<TrainingFilm>>,
+    validation: Vec<Vec<TrainingFilm>>,
+}
+
+impl Stage for Reconstruction<'_> {
+    type Model = Autoencoder;
+
+    fn loss(&mut self, model: &Autoencoder, step: u64) -> Result<StepLoss, TrainingError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(step);
+        let (films, batch) = draw_batch(&self.sets, self.recipe, &mut rng);
+        let pixels = films::pixels_from_films(&films, &Device::flex());
+        let encoder_is_frozen = self.recipe.encoder_steps.is_some_and(|steps| step > steps);
+        let posterior = model.posterior(pixels.clone());
+        let posterior = if encoder_is_frozen { posterior.detach() } else { posterior };
+        let loss = loss(model, (posterior, pixels), self.recipe, &mut rng);
+        let reported = loss.clone().into_scalar::<f32>();
+        Ok(StepLoss { loss, reported, batch, details: Map::new() })
+    }
+
+    fn validate(&self, averaged: Autoencoder, _step: u64, _folder: &Path) -> Result<(String, Value), TrainingError> {
+        let psnr_db = validation_psnr(&averaged, &self.validation);
+        Ok((format!("{psnr_db:.2} dB on worlds it has not seen"), json!({ "psnr_db": psnr_db })))
+    }
 }
 
 /// Renders all sets of films, or small ones for validation.
 fn render_sets(
     recipe: &Recipe,
-    first_seed: u64,
+    split: Split,
     monitor: &mut dyn Monitor,
 ) -> Result<Vec<Vec<TrainingFilm>>, TrainingError> {
-    let mut seed = first_seed;
+    let mut seed = 0;
     let mut sets = Vec::new();
     for films in &recipe.autoencoder.films {
-        let count = if first_seed == VALIDATION_SEED { VALIDATION_FILMS } else { films.count };
+        let count = if split == Split::HeldOut { VALIDATION_FILMS } else { films.count };
+        let source = FilmSource { films, frame_rate: recipe.frame_rate, split };
         let mut set = Vec::with_capacity(count as usize);
         // In portions, so that the monitor hears of it and can stop it.
         for start in (0..count).step_by(64) {
             let portion: Result<Vec<_>, _> = (seed + start..seed + count.min(start + 64))
                 .into_par_iter()
-                .map(|seed| films::film(films, recipe.frame_rate, seed))
+                .map(|seed| films::film(source, seed))
                 .collect();
             set.extend(portion?);
             let report = StepReport { stage: "films", step: set.len() as u64, steps: count, loss: 0.0 };
@@ -140,8 +126,12 @@ fn draw_batch<'a>(
     (batch, format!("films set {index}, seeds {}", seeds.join(" ")))
 }
 
-fn loss(autoencoder: &Autoencoder, pixels: Tensor<5>, stage: &AutoencoderRecipe, rng: &mut ChaCha8Rng) -> Tensor<1> {
-    let Posterior { mean, log_variance } = autoencoder.posterior(pixels.clone());
+fn loss(
+    autoencoder: &Autoencoder,
+    (Posterior { mean, log_variance }, pixels): (Posterior, Tensor<5>),
+    stage: &AutoencoderRecipe,
+    rng: &mut ChaCha8Rng,
+) -> Tensor<1> {
     let shape = mean.dims();
     let noise = |rng: &mut ChaCha8Rng| Tensor::<5>::from_data(gaussian(shape, rng), &pixels.device());
     let extra = rng.random_range(0.0..=stage.latent_noise);

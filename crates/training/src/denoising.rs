@@ -22,16 +22,15 @@ use models::{
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    Monitor, StepReport, TrainingError, curves,
-    log::Log,
+    Monitor, TrainingError,
     optimizer::Optimizer,
     recipe::StageRecipe,
     samples,
     semantics::{self, SEMANTIC_FEATURES},
-    state,
+    stage::{self, Stage, StageSettings, StepLoss, begin},
 };
 
 /// Noise levels at which the validation loss is told.
@@ -91,101 +90,93 @@ struct NoisedClip<'a> {
 /// # Errors
 /// [`TrainingError`]; after [`TrainingError::Interrupted`] the same call goes on.
 pub fn train(
-    (stage, seed): (&StageRecipe, u64),
+    (recipe, seed): (&StageRecipe, u64),
     data: &StageData<'_>,
     initial: DenoisingModel,
     folder: &Path,
     monitor: &mut dyn Monitor,
 ) -> Result<Optimizer, TrainingError> {
-    std::fs::create_dir_all(folder).map_err(TrainingError::file("create", folder))?;
-    let mut optimizer = Optimizer::new(&initial);
-    let mut model = state::resume(folder, initial, &mut optimizer)?;
-    let levels = stage.levels.clone().init()?;
+    let (model, optimizer) = begin(initial, folder)?;
     let mut packer = Packer::new(
         data.training.token_grids(PATCH)?,
-        PackingSettings { max_tokens: stage.max_tokens, look_ahead: 256, seed },
+        PackingSettings { max_tokens: recipe.max_tokens, look_ahead: 256, seed },
     )?;
     let efficiency = packer.report().efficiency();
-    monitor.note(&format!("stage {}: packs are {:.1} % full", stage.name, 100.0 * efficiency));
-    for _ in 0..optimizer.step {
-        packer.next_pack();
-    }
-    let max_tokens = model.text_encoder.config().max_tokens;
-    let mut log = Log::open(&folder.join("log.jsonl"), optimizer.step)?;
-    while optimizer.step < stage.steps {
-        let step = optimizer.step + 1;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(step);
-        let samples: Vec<_> =
-            packer.next_pack().samples.into_iter().filter_map(|index| data.training.get(index)).collect();
-        let batch = training_batch(&samples, stage, (&levels, data.tokenizer, max_tokens), &mut rng)?;
-        let Losses { velocity, semantics } = losses(&model, &batch);
-        let value = velocity.clone().into_scalar::<f32>();
-        let semantic_value = semantics.clone().into_scalar::<f32>();
-        let loss = velocity + semantics * stage.semantic_weight;
-        let not_finite = |what| TrainingError::NotFinite {
-            what,
-            stage: stage.name.clone(),
-            step,
-            batch: samples.iter().map(|sample| sample.seed.to_string()).collect::<Vec<_>>().join(" "),
-            checkpoint: state::latest_name(folder),
-        };
-        if !(value + semantic_value).is_finite() {
-            return Err(not_finite("loss"));
-        }
-        let gradients = Optimizer::collect(&model, loss.backward());
-        if !gradients.0.is_finite() {
-            return Err(not_finite("gradient"));
-        }
-        let (updated, report) = optimizer.update(model, gradients, (&stage.optimizer, stage.steps));
-        model = updated;
-        log.write(
-            "step",
-            step,
-            json!({
-                "loss": value,
-                "semantic_loss": semantic_value,
-                "gradient_norm": report.gradient_norm,
-                "learning_rate": report.learning_rate,
-                "clips": samples.len(),
-                "tokens": batch.levels.len(),
-            }),
-        )?;
-        let last = step == stage.steps;
-        if last || step % stage.intervals.validation_steps == 0 {
-            let averaged = averaged(model.clone(), &optimizer)?;
-            let losses = validation_losses(&averaged, data)?;
-            let by_level: Vec<_> = losses.iter().map(|(level, loss)| format!("{level}: {loss:.4}")).collect();
-            monitor.note(&format!(
-                "stage {} step {step}: validation loss by level {}",
-                stage.name,
-                by_level.join(", ")
-            ));
-            log.write("validation", step, json!({ "loss_by_level": losses }))?;
-            curves::draw(folder)?;
-            if let Some(recipe) = &stage.samples {
-                samples::draw(recipe, (data.bundle, averaged), folder, step)?;
-            }
-        }
-        let report = StepReport { stage: &stage.name, step, steps: stage.steps, loss: value };
-        let stop = monitor.step(&report).is_break();
-        if last || stop || step % stage.intervals.checkpoint_steps == 0 {
-            state::save(folder, &model, &optimizer)?;
-        }
-        if stop {
-            return Err(TrainingError::Interrupted { step });
-        }
-    }
-    Ok(optimizer)
+    monitor.note(&format!("{}: packs are {:.1} % full", recipe.name, 100.0 * efficiency));
+    // The packs that were used before the last checkpoint.
+    (0..optimizer.step).for_each(|_| drop(packer.next_pack()));
+    let settings = StageSettings {
+        name: recipe.name.clone(),
+        steps: recipe.steps,
+        optimizer: recipe.optimizer,
+        intervals: recipe.intervals,
+    };
+    let mut denoising = Denoising { recipe, seed, data, packer, levels: recipe.levels.clone().init()? };
+    stage::train(&mut denoising, &settings, (model, optimizer), folder, monitor)
 }
 
-/// The model with averaged weights, for use and not for training.
-///
-/// # Errors
-/// [`TrainingError::Model`] when the weights do not fit the model.
-pub fn averaged(model: DenoisingModel, optimizer: &Optimizer) -> Result<DenoisingModel, TrainingError> {
-    let path = Path::new("averaged weights");
-    Ok(models::checkpoint::put_tensors(model.valid(), &optimizer.ema(), path, "denoising model")?)
+/// The stage: packs of cached latents, and the loss over them.
+struct Denoising<'a> {
+    recipe: &'a StageRecipe,
+    seed: u64,
+    data: &'a StageData<'a>,
+    packer: Packer,
+    levels: TrainingLevels,
+}
+
+impl Stage for Denoising<'_> {
+    type Model = DenoisingModel;
+
+    fn loss(&mut self, model: &DenoisingModel, step: u64) -> Result<StepLoss, TrainingError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream(step);
+        let pack = self.packer.next_pack();
+        let samples: Vec<_> = pack.samples.into_iter().filter_map(|index| self.data.training.get(index)).collect();
+        let batch = self.batch(&samples, model.text_encoder.config().max_tokens, &mut rng)?;
+        let Losses { velocity, semantics } = losses(model, &batch);
+        let details = json!({
+            "semantic_loss": semantics.clone().into_scalar::<f32>(),
+            "clips": samples.len(),
+            "tokens": batch.levels.len(),
+        });
+        Ok(StepLoss {
+            reported: velocity.clone().into_scalar::<f32>(),
+            loss: velocity + semantics * self.recipe.semantic_weight,
+            batch: samples.iter().map(|sample| sample.seed.to_string()).collect::<Vec<_>>().join(" "),
+            details: details.as_object().cloned().unwrap_or_default(),
+        })
+    }
+
+    fn validate(&self, averaged: DenoisingModel, step: u64, folder: &Path) -> Result<(String, Value), TrainingError> {
+        let losses = validation_losses(&averaged, self.data)?;
+        let by_level: Vec<_> = losses.iter().map(|(level, loss)| format!("{level}: {loss:.4}")).collect();
+        if let Some(recipe) = &self.recipe.samples {
+            samples::draw(recipe, (self.data.bundle, averaged), folder, step)?;
+        }
+        Ok((format!("held-out loss by level {}", by_level.join(", ")), json!({ "loss_by_level": losses })))
+    }
+}
+
+impl Denoising<'_> {
+    fn batch(
+        &self,
+        samples: &[&LatentSample],
+        max_tokens: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Batch, TrainingError> {
+        let mut clips = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let [_, t, h, w] = sample.shape;
+            let caption = &sample.captions[rng.random_range(0..sample.captions.len())];
+            clips.push(NoisedClip {
+                sample,
+                levels: self.levels.sample(t, t * h * w / (PATCH * PATCH), rng),
+                caption: if rng.random::<f32>() < self.recipe.caption_dropout { "" } else { caption },
+                camera: rng.random::<f32>() >= self.recipe.camera_dropout,
+            });
+        }
+        batch(clips.into_iter(), (self.data.tokenizer, max_tokens), rng)
+    }
 }
 
 /// Loss at each of [`VALIDATION_LEVELS`], over all held-out films, with the same noise every time.
@@ -206,26 +197,6 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
         by_level.push((level, losses(model, &batch).velocity.into_scalar::<f32>()));
     }
     Ok(by_level)
-}
-
-fn training_batch(
-    samples: &[&LatentSample],
-    stage: &StageRecipe,
-    (levels, tokenizer, max_tokens): (&TrainingLevels, &Tokenizer, usize),
-    rng: &mut ChaCha8Rng,
-) -> Result<Batch, TrainingError> {
-    let mut clips = Vec::with_capacity(samples.len());
-    for sample in samples {
-        let [_, t, h, w] = sample.shape;
-        let caption = &sample.captions[rng.random_range(0..sample.captions.len())];
-        clips.push(NoisedClip {
-            sample,
-            levels: levels.sample(t, t * h * w / (PATCH * PATCH), rng),
-            caption: if rng.random::<f32>() < stage.caption_dropout { "" } else { caption },
-            camera: rng.random::<f32>() >= stage.camera_dropout,
-        });
-    }
-    batch(clips.into_iter(), (tokenizer, max_tokens), rng)
 }
 
 /// Noises clips, cuts them into patches and lays them one after another.

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::Rng;
 use video::{FrameRate, Resolution};
-use worlds::{Captions, FilmSettings, World, camera_path, render::Renderer};
+use worlds::{Captions, Distribution, FilmSettings, Split, World, camera_path, render::Renderer};
 
 use crate::{TrainingError, recipe::FilmsRecipe, semantics};
 
@@ -26,14 +26,26 @@ pub struct TrainingFilm {
     pub seed: u64,
 }
 
+/// Where films of a set come from.
+#[derive(Clone, Copy, Debug)]
+pub struct FilmSource<'a> {
+    /// The set.
+    pub films: &'a FilmsRecipe,
+    /// Frames per second.
+    pub frame_rate: u32,
+    /// Worlds for training, or those held out from it.
+    pub split: Split,
+}
+
 /// Simulates and renders one film of a set.
 ///
 /// # Errors
 /// [`TrainingError::Recipe`] or [`TrainingError::Worlds`] when the set cannot be filmed.
-pub fn film(films: &FilmsRecipe, frame_rate: u32, seed: u64) -> Result<TrainingFilm, TrainingError> {
+pub fn film(source: FilmSource<'_>, seed: u64) -> Result<TrainingFilm, TrainingError> {
+    let FilmSource { films, frame_rate, split } = source;
     let resolution = films.resolution()?;
     let rate = FrameRate::new(frame_rate, 1).map_err(worlds::WorldsError::from)?;
-    let world = World::try_sample(&films.distribution(frame_rate), seed)?;
+    let world = World::try_sample(&Distribution { split, ..films.distribution(frame_rate) }, seed)?;
     let settings = FilmSettings { resolution, frame_rate: rate, num_frames: films.num_frames };
     settings.check()?;
     let moments = world.moments(settings);

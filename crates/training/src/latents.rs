@@ -9,10 +9,11 @@ use dataset::latents::{
 use half::f16;
 use models::{Autoencoder, autoencoder::TEMPORAL_FACTOR, checkpoint};
 use rayon::prelude::*;
+use worlds::Split;
 
 use crate::{
     Monitor, Recipe, StepReport, TrainingError,
-    films::{self, TrainingFilm},
+    films::{self, FilmSource, TrainingFilm},
     recipe::FilmsRecipe,
 };
 
@@ -38,8 +39,9 @@ pub fn with_statistics(autoencoder: Autoencoder, recipe: &Recipe) -> Result<Auto
     let (mut sum, mut squares, mut count) = (vec![0.0; channels], vec![0.0; channels], 0.0);
     for films in &stage.films {
         let share = (STATISTICS_FILMS / stage.films.len() as u64).clamp(1, films.count);
-        for film in render(films, recipe.frame_rate, 0..share)? {
-            let latents = encode(&autoencoder, &film);
+        let source = FilmSource { films, frame_rate: recipe.frame_rate, split: Split::Training };
+        for film in render(source, 0..share)? {
+            let latents = encode(&autoencoder, &film).0;
             let positions = latents.len() / channels;
             for (channel, values) in latents.chunks_exact(positions).enumerate() {
                 sum[channel] += values.iter().map(|value| f64::from(*value)).sum::<f64>();
@@ -54,16 +56,30 @@ pub fn with_statistics(autoencoder: Autoencoder, recipe: &Recipe) -> Result<Auto
     Ok(autoencoder.with_latent_statistics(mean.iter().map(|mean| *mean as f32).collect(), std))
 }
 
+/// What is to be cached.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheRequest<'a> {
+    /// Sets of films, one after another.
+    pub sets: &'a [FilmsRecipe],
+    /// Frames per second.
+    pub frame_rate: u32,
+    /// Worlds for training, or those held out from it.
+    pub split: Split,
+    /// Seed of the first film; each film has the next one.
+    pub first_seed: u64,
+}
+
 /// Renders, encodes and caches all films of a stage that are not there yet, and reads the cache.
 ///
 /// # Errors
 /// [`TrainingError`] when films cannot be made or the cache cannot be written or read.
 pub fn cache(
     autoencoder: &Autoencoder,
-    (recipe, sets, first_seed): (&Recipe, &[FilmsRecipe], u64),
+    request: CacheRequest<'_>,
     folder: &Path,
     monitor: &mut dyn Monitor,
 ) -> Result<LatentCache, TrainingError> {
+    let CacheRequest { sets, frame_rate, split, first_seed } = request;
     let fingerprint = fingerprint(autoencoder);
     let settings =
         LatentWriterSettings { folder: folder.into(), autoencoder: fingerprint, max_file_bytes: MAX_FILE_BYTES };
@@ -72,11 +88,12 @@ pub fn cache(
     let mut set_start = 0;
     for films in sets {
         let set_end = set_start + films.count;
+        let source = FilmSource { films, frame_rate, split };
         while writer.num_samples() < set_end {
             let done = writer.num_samples();
             let end = set_end.min(done + PORTION);
             // Equal worlds in differently sized sets would be a waste: every sample has a seed of its own.
-            for film in render(films, recipe.frame_rate, first_seed + done..first_seed + end)? {
+            for film in render(source, first_seed + done..first_seed + end)? {
                 writer.append(&sample(autoencoder, &film))?;
             }
             let stop = monitor.step(&StepReport { stage: "latents", step: end, steps: total, loss: 0.0 }).is_break();
@@ -98,39 +115,37 @@ pub fn cache(
     })?)
 }
 
-fn render(
-    films: &FilmsRecipe,
-    frame_rate: u32,
-    seeds: std::ops::Range<u64>,
-) -> Result<Vec<TrainingFilm>, TrainingError> {
-    seeds.into_par_iter().map(|seed| films::film(films, frame_rate, seed)).collect()
+fn render(source: FilmSource<'_>, seeds: std::ops::Range<u64>) -> Result<Vec<TrainingFilm>, TrainingError> {
+    seeds.into_par_iter().map(|seed| films::film(source, seed)).collect()
 }
 
-fn encode(autoencoder: &Autoencoder, film: &TrainingFilm) -> Vec<f32> {
+/// A film's latents and their shape, `[C, T, H, W]`.
+fn encode(autoencoder: &Autoencoder, film: &TrainingFilm) -> (Vec<f32>, [usize; 4]) {
     let latents = autoencoder.encode(films::pixels_from_films(&[film], &Device::flex()));
-    latents.into_data().try_into_vec().unwrap_or_default()
+    let [_, c, t, h, w] = latents.dims();
+    (latents.into_data().try_into_vec().unwrap_or_default(), [c, t, h, w])
 }
 
 fn sample(autoencoder: &Autoencoder, film: &TrainingFilm) -> LatentSample {
-    let latents = autoencoder.encode(films::pixels_from_films(&[film], &Device::flex()));
-    let [_, c, t, h, w] = latents.dims();
-    let values: Vec<f32> = latents.into_data().try_into_vec().unwrap_or_default();
+    let (values, shape) = encode(autoencoder, film);
     let captions = &film.captions;
     LatentSample {
         latents: values.into_iter().map(f16::from_f32).collect(),
-        shape: [c, t, h, w],
+        shape,
         captions: [&captions.short_en, &captions.detailed_en, &captions.short_zh, &captions.detailed_zh]
             .map(Clone::clone)
             .to_vec(),
         // A latent frame ends with the frame that is 4 after the last one's end.
-        camera: Some((0..t).map(|frame| film.camera[frame * TEMPORAL_FACTOR]).collect()),
+        camera: Some((0..shape[1]).map(|frame| film.camera[frame * TEMPORAL_FACTOR]).collect()),
         seed: film.seed,
         labels: film.labels.clone(),
     }
 }
 
+/// Tells latents of one encoder from those of another; the decoder may learn on.
 fn fingerprint(autoencoder: &Autoencoder) -> AutoencoderFingerprint {
-    let tensors = checkpoint::named_tensors(autoencoder);
+    let mut tensors = checkpoint::named_tensors(autoencoder);
+    tensors.retain(|name, _| name.starts_with("encoder."));
     let config = serde_json::to_vec(autoencoder.config()).unwrap_or_default();
     let parts = tensors.values().filter_map(|data| data.as_slice::<f32>().ok()).map(bytemuck::cast_slice);
     let parts: Vec<&[u8]> = std::iter::once(config.as_slice()).chain(parts).collect();

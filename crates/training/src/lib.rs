@@ -10,6 +10,7 @@
 //! | [`latents`] | simulated films, encoded and cached |
 //! | [`denoising`] | the later stages: text encoder and transformer |
 //! | [`semantics`] | what stands where, as a second thing to learn |
+//! | [`stage`] | the loop that all stages share |
 //! | [`optimizer`] | AdamW with clipping by global norm, and the moving average |
 //! | [`state`] | checkpoints that are whole or not there |
 //! | [`samples`] | contact sheets of what the model makes while it learns |
@@ -31,6 +32,7 @@ pub mod recipe;
 pub mod run;
 pub mod samples;
 pub mod semantics;
+pub mod stage;
 pub mod state;
 
 pub use error::TrainingError;

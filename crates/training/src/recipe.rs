@@ -6,7 +6,7 @@ use diffusion::training_levels::TrainingLevelsConfig;
 use models::{AutoencoderConfig, TextEncoderConfig, TransformerConfig};
 use serde::{Deserialize, Serialize};
 use video::Resolution;
-use worlds::{Distribution, Split};
+use worlds::Distribution;
 
 use crate::{TrainingError, samples::SamplesRecipe};
 
@@ -118,6 +118,8 @@ pub struct IntervalsRecipe {
 pub struct AutoencoderRecipe {
     /// Steps in all.
     pub steps: u64,
+    /// Steps after which the encoder stays as it is and the decoder learns alone, so that latents made so far stay valid.
+    pub encoder_steps: Option<u64>,
     /// Pixels × frames in one step, about.
     pub batch_voxels: usize,
     /// Films, rendered once and kept in memory; a step draws from one set.
@@ -238,7 +240,7 @@ impl FilmsRecipe {
         self.size.parse().map_err(TrainingError::Recipe)
     }
 
-    /// Which worlds, never those that are held out.
+    /// Which worlds.
     pub fn distribution(&self, frame_rate: u32) -> Distribution {
         let distribution = match self.worlds {
             WorldsRecipe::Simple => Distribution::simple(),
@@ -247,7 +249,7 @@ impl FilmsRecipe {
         let duration_secs = self.num_frames as f32 / frame_rate as f32;
         // An image shows any moment of a film of usual length.
         let duration_secs = if self.num_frames == 1 { 2.0 } else { duration_secs };
-        Distribution { split: Split::Training, ..distribution.with_duration_secs(duration_secs) }
+        distribution.with_duration_secs(duration_secs)
     }
 }
 

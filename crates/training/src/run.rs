@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 use burn::{module::Module, tensor::Device};
 use models::layers::LinearConfig;
 use models::{Bundle, BundleInfo, Tokenizer, WeightInit, bundle::FORMAT_VERSION, checkpoint::Precision};
-use worlds::World;
+use worlds::{Split, World};
 
 use crate::{
     Monitor, Recipe, TrainingError, autoencoder,
-    autoencoder::VALIDATION_SEED,
     denoising::{self, DenoisingModel, StageData},
-    latents,
+    latents::{self, CacheRequest},
     recipe::{FilmsRecipe, StageRecipe},
     semantics::SEMANTIC_FEATURES,
+    stage::averaged,
 };
 
 /// Held-out films of each set for validation.
@@ -72,11 +72,11 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
     let mut first_seed = 0;
     for stage in &recipe.stages {
         let stage_folder = folder.join(&stage.name);
-        let sets = (recipe, stage.films.as_slice(), first_seed);
-        let training = latents::cache(&bundle.autoencoder, sets, &stage_folder.join("latents"), monitor)?;
-        let held_out = validation_sets(stage);
-        let sets = (recipe, held_out.as_slice(), VALIDATION_SEED);
-        let validation = latents::cache(&bundle.autoencoder, sets, &stage_folder.join("validation"), monitor)?;
+        let request =
+            CacheRequest { sets: &stage.films, frame_rate: recipe.frame_rate, split: Split::Training, first_seed };
+        let training = latents::cache(&bundle.autoencoder, request, &stage_folder.join("latents"), monitor)?;
+        let request = CacheRequest { sets: &validation_sets(stage), split: Split::HeldOut, ..request };
+        let validation = latents::cache(&bundle.autoencoder, request, &stage_folder.join("validation"), monitor)?;
         first_seed += stage.films.iter().map(|films| films.count).sum::<u64>();
 
         let initial = DenoisingModel {
@@ -87,7 +87,7 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
         let data =
             StageData { training: &training, validation: &validation, tokenizer: &bundle.tokenizer, bundle: &bundle };
         let optimizer = denoising::train((stage, recipe.seed), &data, initial.clone().train(), &stage_folder, monitor)?;
-        let averaged = denoising::averaged(initial, &optimizer)?;
+        let averaged = averaged(&initial, &optimizer)?;
         (bundle.text_encoder, bundle.transformer) = (averaged.text_encoder, averaged.transformer);
         semantic_head = averaged.semantic_head;
         bundle.save(&target, Precision::F16)?;
@@ -116,7 +116,7 @@ fn tokenizer(recipe: &Recipe, folder: &Path, monitor: &mut dyn Monitor) -> Resul
     Ok(tokenizer)
 }
 
-/// A few films of each set, from seeds that training never uses.
+/// A few films of each set.
 fn validation_sets(stage: &StageRecipe) -> Vec<FilmsRecipe> {
     stage.films.iter().map(|films| FilmsRecipe { count: VALIDATION_FILMS, ..films.clone() }).collect()
 }
