@@ -17,6 +17,7 @@ use dataset::{
 use diffusion::training_levels::TrainingLevels;
 use models::{
     Bundle, TextEncoder, Tokenizer, Transformer,
+    checkpoint::Precision,
     layers::Linear,
     transformer::{CameraPose, PATCH, TokenGrid, TransformerInput},
 };
@@ -56,8 +57,10 @@ pub struct StageData<'a> {
     pub validation: &'a LatentCache,
     /// Captions to ids.
     pub tokenizer: &'a Tokenizer,
-    /// The whole model around what is trained, for the sample sheets.
+    /// The whole model around what is trained.
     pub bundle: &'a Bundle,
+    /// The model folder, written anew at every validation, so that there is always one to try.
+    pub target: &'a Path,
 }
 
 /// Noisy packed clips and what the model should say of them.
@@ -149,9 +152,15 @@ impl Stage for Denoising<'_> {
 
     fn validate(&self, averaged: DenoisingModel, step: u64, folder: &Path) -> Result<(String, Value), TrainingError> {
         let losses = validation_losses(&averaged, self.data)?;
+        let bundle = Bundle {
+            text_encoder: averaged.text_encoder,
+            transformer: averaged.transformer,
+            ..self.data.bundle.clone()
+        };
+        bundle.save(self.data.target, Precision::F16)?;
         let by_level: Vec<_> = losses.iter().map(|(level, loss)| format!("{level}: {loss:.4}")).collect();
         if let Some(recipe) = &self.recipe.samples {
-            samples::draw(recipe, (self.data.bundle, averaged), folder, step)?;
+            samples::draw(recipe, bundle, folder, step)?;
         }
         Ok((format!("held-out loss by level {}", by_level.join(", ")), json!({ "loss_by_level": losses })))
     }

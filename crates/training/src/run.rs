@@ -5,7 +5,7 @@
 //!   tokenizer.json
 //!   autoencoder/       checkpoint, log.jsonl, curves.svg
 //!   STAGE/             checkpoint, log.jsonl, curves.svg, latents/, validation/
-//!   model/             the model folder, written after each stage
+//!   model/             the model folder, written at every validation
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -84,8 +84,13 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
             transformer: bundle.transformer.clone(),
             semantic_head: semantic_head.clone(),
         };
-        let data =
-            StageData { training: &training, validation: &validation, tokenizer: &bundle.tokenizer, bundle: &bundle };
+        let data = StageData {
+            training: &training,
+            validation: &validation,
+            tokenizer: &bundle.tokenizer,
+            bundle: &bundle,
+            target: &target,
+        };
         let optimizer = denoising::train((stage, recipe.seed), &data, initial.clone().train(), &stage_folder, monitor)?;
         let averaged = averaged(&initial, &optimizer)?;
         (bundle.text_encoder, bundle.transformer) = (averaged.text_encoder, averaged.transformer);

@@ -6,7 +6,7 @@ use generation::{GenerationOptions, Generator, Length, Silent};
 use models::Bundle;
 use serde::{Deserialize, Serialize};
 
-use crate::{TrainingError, denoising::DenoisingModel};
+use crate::TrainingError;
 
 /// What is made at every validation of a stage.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,13 +31,7 @@ const COLUMNS: usize = 9;
 ///
 /// # Errors
 /// [`TrainingError`] when a video cannot be made or the sheet not written.
-pub fn draw(
-    recipe: &SamplesRecipe,
-    (bundle, model): (&Bundle, DenoisingModel),
-    folder: &Path,
-    step: u64,
-) -> Result<(), TrainingError> {
-    let bundle = Bundle { text_encoder: model.text_encoder, transformer: model.transformer, ..bundle.clone() };
+pub fn draw(recipe: &SamplesRecipe, bundle: Bundle, folder: &Path, step: u64) -> Result<(), TrainingError> {
     let generator = Generator::new(bundle);
     let size: video::Resolution = recipe.size.parse().map_err(TrainingError::Recipe)?;
     let mut clips = Vec::new();
