@@ -1,17 +1,39 @@
-//! Ctrl-C: the first one asks, the second one insists.
+//! Ctrl-C: ends the program at once, except where something is half written and must be taken away first.
 
 use std::{
     ops::ControlFlow,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::INTERRUPTED;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
+/// How many [`Careful`] there are.
+static CAREFUL: Mutex<usize> = Mutex::new(0);
 
-/// Listens for Ctrl-C and its kin, so that what is half written can be taken away.
+/// While it lives, the first Ctrl-C only asks; a second one insists.
+pub struct Careful(());
+
+impl Careful {
+    /// From here on something may be half written.
+    pub fn begin() -> Self {
+        *careful() += 1;
+        Self(())
+    }
+}
+
+impl Drop for Careful {
+    fn drop(&mut self) {
+        *careful() -= 1;
+    }
+}
+
+/// Listens for Ctrl-C and its kin.
 pub fn install() {
-    // A full quota of file size then is an error to be told, not a signal that kills.
+    // A file that grows beyond its limit then is an error to be told, not a signal that kills.
     #[cfg(unix)]
     #[expect(unsafe_code, reason = "the standard library does not offer it")]
     // SAFETY: ignoring a signal runs no code of ours in a handler, and no thread has been started yet.
@@ -19,7 +41,10 @@ pub fn install() {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
     let listening = ctrlc::set_handler(|| {
-        if REQUESTED.swap(true, Ordering::SeqCst) {
+        // Held to the end: nothing can begin to be written while the program goes away.
+        let careful = careful();
+        if *careful == 0 || REQUESTED.swap(true, Ordering::SeqCst) {
+            eprintln!("misora: stopped");
             std::process::exit(INTERRUPTED.into());
         }
     });
@@ -35,4 +60,8 @@ pub fn requested() -> bool {
 /// The answer for whatever reports progress.
 pub fn flow() -> ControlFlow<()> {
     if requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+fn careful() -> MutexGuard<'static, usize> {
+    CAREFUL.lock().unwrap_or_else(PoisonError::into_inner)
 }

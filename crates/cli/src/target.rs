@@ -8,6 +8,8 @@ use std::{
 use anyhow::{Context, bail};
 use video::{Clip, Frame, FrameRate, OutputFormat, Resolution, VideoError, VideoWriter};
 
+use crate::interrupt::Careful;
+
 /// Where a video goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -93,10 +95,11 @@ impl Target {
 
     /// Looks whether it can be written, before the work; leaves nothing behind.
     pub fn check(&self, resolution: Resolution, frame_rate: FrameRate) -> Result<(), VideoError> {
+        let _careful = Careful::begin();
         self.open(resolution, frame_rate).map(drop)
     }
 
-    /// Opens it for frames.
+    /// Opens it for frames; to be kept [`Careful`] about.
     pub fn open(&self, resolution: Resolution, frame_rate: FrameRate) -> Result<Sink, VideoError> {
         Ok(match self {
             Self::Stdout => Sink::Stdout(Vec::new(), frame_rate),
@@ -106,6 +109,7 @@ impl Target {
 
     /// Writes a whole clip.
     pub fn write(&self, clip: &Clip) -> anyhow::Result<()> {
+        let _careful = Careful::begin();
         let mut sink = self.open(clip.resolution(), clip.frame_rate())?;
         clip.frames().iter().try_for_each(|frame| sink.write(frame))?;
         sink.finish()

@@ -102,7 +102,7 @@ fn recipes_that_are_none() {
 fn help_and_completions_know_every_command() {
     let place = Place::new();
     let help = place.run(&["--help"]).fine();
-    for command in ["generate", "models", "info", "worlds", "dataset", "train", "completions"] {
+    for command in ["generate", "models", "info", "worlds", "dataset", "train", "evaluate", "completions"] {
         assert!(help.contains(&format!("  {command} ")), "{command}");
         assert!(place.run(&["help", command]).fine().contains("Usage: misora"));
     }

@@ -53,7 +53,7 @@ fn prompts_that_say_nothing_or_too_much() {
     place.generate(&"a".repeat(100_000), &[]).refused("the prompt has 100000 characters");
     place.generate(&"球".repeat(40_000), &[]).refused("the prompt has 40000 characters");
     place.generate("a red ball", &["--negative", &"a".repeat(100_000)]).refused("the negative prompt has 100000");
-    place.generate(&"x y ".repeat(100), &[]).refused("tokens, but the text encoder reads at most 64");
+    place.generate(&"x y ".repeat(100), &[]).refused("tokens, but the text encoder reads at most 256");
     // From standard input: nothing, and bytes that are not text.
     place.generate("-", &[]).refused("the prompt is empty");
     let arguments = Place::generate_arguments("-", &[]);

@@ -15,7 +15,7 @@ use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
 
 use super::model_choice::ModelChoice;
-use crate::{preview, print, progress::Generating, target::Target, value};
+use crate::{interrupt::Careful, preview, print, progress::Generating, target::Target, value};
 
 /// Frames of each video on the contact sheet.
 const SHEET_COLUMNS: usize = 8;
@@ -164,6 +164,7 @@ impl Generate {
         for (output, seed) in outputs {
             let begun = Instant::now();
             let latents = generator.sample_latents(request, *seed, &mut progress)?;
+            let _careful = Careful::begin();
             let mut sink = output.open(request.resolution(), request.frame_rate())?;
             let mut kept: Vec<Frame> = Vec::new();
             let mut write = |frame: Frame| {

@@ -2,6 +2,7 @@
 
 mod completions;
 mod dataset;
+mod evaluate;
 mod generate;
 mod info;
 mod model_choice;
@@ -22,6 +23,7 @@ pub enum Command {
     #[command(subcommand)]
     Dataset(dataset::Dataset),
     Train(train::Train),
+    Evaluate(evaluate::Evaluate),
     Completions(completions::Completions),
 }
 
@@ -35,6 +37,7 @@ impl Command {
             Self::Worlds(command) => command.run(),
             Self::Dataset(command) => command.run(),
             Self::Train(command) => command.run(),
+            Self::Evaluate(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

@@ -9,7 +9,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use training::{Monitor, Recipe, Run, StepReport};
 
-use crate::{interrupt, print, progress};
+use crate::{interrupt, interrupt::Careful, print, progress};
 
 /// Train a model by a recipe, or go on where it stopped
 #[derive(Args)]
@@ -31,6 +31,7 @@ impl Train {
         let recipe = Recipe::load(&self.recipe)?;
         let name = self.recipe.file_stem().unwrap_or_default();
         let folder = self.output.clone().unwrap_or_else(|| Path::new("runs").join(name));
+        let _careful = Careful::begin();
         let model = training::run(&Run { recipe, folder }, &mut Watcher::default())?;
         print::line(format!("{}: the model is trained", model.display()))
     }

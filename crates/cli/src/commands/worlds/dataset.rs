@@ -9,7 +9,7 @@ use video::{FrameRate, Resolution};
 use worlds::Split;
 
 use super::choices::Choices;
-use crate::{interrupt, print, progress};
+use crate::{interrupt, interrupt::Careful, print, progress};
 
 /// Write a data set of simulated films, or go on with one
 #[derive(Args)]
@@ -85,6 +85,7 @@ impl Dataset {
         let bar = progress::bar(self.count);
         bar.set_message("rendering");
         let mut begun = false;
+        let _careful = Careful::begin();
         let summary = build(&request, &mut |progress| {
             bar.set_position(progress.done);
             if !begun {

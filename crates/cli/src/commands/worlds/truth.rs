@@ -15,7 +15,7 @@ pub fn prepare(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
 }
 
-/// Writes `truth.json` and `ids_0001.png`, `ids_0002.png`, …
+/// Writes `ids_0001.png`, `ids_0002.png`, … and `truth.json`.
 pub fn write(folder: &Path, world: &World, film: &Film) -> anyhow::Result<()> {
     let put = |name: String, bytes: Vec<u8>| {
         let path = folder.join(name);
@@ -45,11 +45,11 @@ pub fn write(folder: &Path, world: &World, film: &Film) -> anyhow::Result<()> {
         "id_colours": ID_COLOURS,
         "frames": frames,
     });
-    put("truth.json".to_owned(), serde_json::to_vec_pretty(&truth)?)?;
     for (index, frame) in film.truth.frames.iter().enumerate() {
         put(format!("ids_{:04}.png", index + 1), encode_png(&mask(resolution, &frame.ids)?)?)?;
     }
-    Ok(())
+    // Last, so that where it is, all is.
+    put("truth.json".to_owned(), serde_json::to_vec_pretty(&truth)?)
 }
 
 fn mask(resolution: Resolution, ids: &[u8]) -> Result<Frame, video::VideoError> {

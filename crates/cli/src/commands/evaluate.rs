@@ -1,0 +1,187 @@
+//! `misora evaluate`.
+
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use evaluation::{
+    EvaluationSettings, Monitor, Phase, VideoSettings, classifier::TrainedClassifier, evaluate, html, prompts,
+};
+use indicatif::ProgressBar;
+
+use super::model_choice::ModelChoice;
+use crate::{interrupt, print, progress, value};
+
+/// Held-out renders on which the classifier is tried.
+const RENDERS: usize = 256;
+const DEFAULT_PROMPTS: usize = 64;
+
+/// Measure a model: its autoencoder, its loss, and whether its videos show what prompts ask for
+#[derive(Args)]
+#[command(after_help = "\
+A prompt file holds one prompt on each line, or prompt, colour, shape, motion and camera with tabs between them.
+Labels that are not given are read from the prompt's words, in English or Chinese; what is not said is not counted.
+
+Examples:
+  misora evaluate
+  misora evaluate --count 16 --seeds 2 --html report.html
+  misora evaluate --model runs/nano/model --prompts mine.txt --json --output results/")]
+pub struct Evaluate {
+    #[command(flatten)]
+    model: ModelChoice,
+    /// A file of prompts, instead of held-out ones
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
+    /// How many prompts [default: 64, or all of the file]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    count: Option<u64>,
+    /// Videos of each prompt
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
+    /// Width and height of the videos in pixels, multiples of 16
+    #[arg(long, value_name = "WxH", default_value = "128x128", value_parser = value::size)]
+    size: [u32; 2],
+    /// Frames of each video: 1, 5, 9, 13, …
+    #[arg(long, default_value_t = 33)]
+    frames: usize,
+    /// Steps from noise to video [default: 20]
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Held-out clips on which autoencoder and loss are measured
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    clips: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Write a page with contact sheets
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Keep the videos, the page and the JSON there
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// A trained classifier's folder, instead of the one that is built in
+    #[arg(long, value_name = "DIR")]
+    classifier: Option<PathBuf>,
+    /// Only train a classifier for the model's autoencoder, and write it there
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["prompts", "json", "html", "output", "classifier"])]
+    train_classifier: Option<PathBuf>,
+}
+
+impl Evaluate {
+    pub fn run(self) -> anyhow::Result<()> {
+        let prompts = self.prompts()?;
+        let given = self.classifier.as_deref().map(TrainedClassifier::load).transpose()?;
+        if let Some(file) = &self.html {
+            check_folder(file)?;
+        }
+        if let Some(folder) = self.output.as_ref().or(self.train_classifier.as_ref()) {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+        let generator = self.model.load()?;
+        let mut watcher = Watcher::default();
+        if let Some(folder) = &self.train_classifier {
+            evaluate::train_classifier(&generator, &mut watcher)?.save(folder)?;
+            return print::line(format!("{}: the classifier is trained", folder.display()));
+        }
+        let settings = EvaluationSettings {
+            clips: self.clips as usize,
+            renders: RENDERS,
+            prompts,
+            videos: VideoSettings {
+                size: self.size,
+                num_frames: self.frames,
+                num_inference_steps: self.steps,
+                seeds: self.seeds,
+                folder: self.output.as_ref().map(|folder| folder.join("videos")),
+            },
+        };
+        evaluation::adherence::requests(&generator, &settings.prompts, &settings.videos)?;
+        let classifier = evaluate::classifier_for(&generator, given, &mut watcher)?;
+        let report = evaluation::evaluate(&generator, &classifier, &settings, &mut watcher)?;
+        drop(watcher);
+
+        let (page, json) = (html::page(&report), report.json()?);
+        if let Some(file) = &self.html {
+            write(file, &page)?;
+        }
+        if let Some(folder) = &self.output {
+            write(&folder.join("report.html"), &page)?;
+            write(&folder.join("report.json"), &json)?;
+        }
+        print::line(if self.json { json } else { report.table() })
+    }
+
+    fn prompts(&self) -> anyhow::Result<Vec<evaluation::LabelledPrompt>> {
+        let count = self.count.map(|count| count as usize);
+        let Some(file) = &self.prompts else { return Ok(prompts::held_out(count.unwrap_or(DEFAULT_PROMPTS))) };
+        let mut read = prompts::read_file(file)?;
+        read.truncate(count.unwrap_or(usize::MAX));
+        let incomplete = |prompt: &&evaluation::LabelledPrompt| {
+            evaluation::Question::ALL.iter().any(|question| prompt.expected.get(*question).is_none())
+        };
+        let unsaid = read.iter().filter(incomplete).count();
+        if unsaid > 0 {
+            eprintln!(
+                "{unsaid} of {} prompts leave colour, shape, motion or camera open; what is open is not counted",
+                read.len()
+            );
+        }
+        Ok(read)
+    }
+}
+
+/// Hours of work should not end at a folder that is not there.
+fn check_folder(file: &Path) -> anyhow::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            bail!("cannot write {}: the folder {} does not exist; create it first", file.display(), folder.display())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}
+
+/// Shows a bar for each phase.
+#[derive(Default)]
+struct Watcher {
+    current: Option<(Phase, ProgressBar)>,
+}
+
+impl Monitor for Watcher {
+    fn note(&mut self, message: &str) {
+        eprintln!("{message}");
+    }
+
+    fn step(&mut self, phase: Phase, done: u64, total: u64) -> ControlFlow<()> {
+        if self.current.as_ref().is_none_or(|(current, _)| *current != phase) {
+            self.finish();
+            let bar = progress::bar(total);
+            bar.set_message(phase.name());
+            self.current = Some((phase, bar));
+        }
+        if let Some((_, bar)) = &self.current {
+            bar.set_position(done);
+        }
+        interrupt::flow()
+    }
+}
+
+impl Watcher {
+    fn finish(&mut self) {
+        if let Some((_, bar)) = self.current.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
