@@ -4,36 +4,54 @@ use worlds::{CameraMove, Colour, Motion, Shape, words::Words};
 
 use crate::{KnownAnswers, Question};
 
+/// How captions say some motions beside the words of [`worlds::words`].
+const MORE_MOTIONS: [(Motion, &[&str]); 5] = [
+    (Motion::Fall, &["落到"]),
+    (Motion::RollBehind, &["滚到"]),
+    (Motion::Orbit, &["flies around", "circles around", "orbits", "绕着", "环绕飞行"]),
+    (Motion::FloatUp, &["floats into the air", "飘起"]),
+    (Motion::Rest, &["floats on", "bobs on", "漂浮", "随着海浪起伏"]),
+];
+
 /// Looks for the words of [`worlds::words`] in a prompt; what no word tells stays unknown.
 ///
 /// The object that is named first is the main one, and its colour is the last one named before it. A longer phrase
 /// goes before a shorter one that begins at the same place: "rolls behind" is not "rolls".
 pub fn read_labels(prompt: &str) -> KnownAnswers {
     let text = prompt.to_lowercase();
-    let shapes = find(&text, Shape::ALL.iter().map(|value| value.words()));
-    let colours = find(&text, Colour::ALL.iter().map(|value| value.words()));
+    let shapes = find(&text, Shape::ALL.iter().map(|value| value.words()).flat_map(numbered()));
+    let colours = find(&text, Colour::ALL.iter().map(|value| value.words()).flat_map(numbered()));
+    let cameras = find(&text, CameraMove::ALL.iter().map(|value| value.words()).flat_map(numbered()));
+    let more = MORE_MOTIONS.iter().flat_map(|(motion, words)| words.iter().map(|word| (motion.index(), *word)));
+    let mut motions = find(&text, Motion::ALL.iter().map(|value| value.words()).flat_map(numbered()).chain(more));
+    // What the camera does is not what the object does.
+    motions.retain(|motion| !cameras.iter().any(|camera| camera.start <= motion.start && motion.end <= camera.end));
+
     let shape = shapes.first();
     let before = |found: &&Found| shape.is_none_or(|shape| found.start < shape.start);
-    let colour = colours.iter().rev().find(before).or(colours.first());
-    let camera = find(&text, CameraMove::ALL.iter().map(|value| value.words()));
-    let mut motions = find(&text, Motion::ALL.iter().map(|value| value.words()));
-    // What the camera does is not what the object does.
-    motions.retain(|motion| !camera.iter().any(|camera| camera.start <= motion.start && motion.end <= camera.end));
-    let motion = motions.first().map(|found| split_phrase(&text, found));
+    // With one object, its colour may also follow: "the ball is red".
+    let alone = shapes.iter().all(|other| shape.is_none_or(|shape| shape.answer == other.answer));
+    let colour = colours.iter().rev().find(before).or(colours.first().filter(|_| alone));
+    let motion = motions.first().map(|found| {
+        // Chinese puts what is rolled behind inside the phrase: 从…后面滚过.
+        let behind = found.answer == Motion::Roll.index() && text[..found.start].ends_with("后面");
+        if behind { Motion::RollBehind.index() } else { found.answer }
+    });
     KnownAnswers {
         colour: colour.map(|found| found.answer),
         shape: shape.map(|found| found.answer),
         motion,
-        camera: camera.first().map(|found| found.answer),
+        camera: cameras.first().map(|found| found.answer),
     }
 }
 
-/// Chinese puts what is rolled behind inside the phrase: 从…后面滚过.
-fn split_phrase(text: &str, found: &Found) -> usize {
-    let rolls = found.answer == Motion::Roll.index();
-    let behind = text.find('从').is_some_and(|from| text[from..].contains("后面"))
-        || text.find('滚').is_some_and(|from| text[from..].contains("后面"));
-    if rolls && behind { Motion::RollBehind.index() } else { found.answer }
+/// Gives each answer's words their answer's number.
+fn numbered() -> impl FnMut(Words) -> Vec<(usize, &'static str)> {
+    let mut answers = 0..;
+    move |words| {
+        let answer = answers.next().unwrap_or_default();
+        words.en.iter().chain(words.zh).map(|word| (answer, *word)).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,16 +61,14 @@ struct Found {
     end: usize,
 }
 
-/// Where the words of each answer occur: by place, of those at one place the longest first.
-fn find(text: &str, answers: impl Iterator<Item = Words>) -> Vec<Found> {
+/// Where words occur: by place, of those at one place the longest first.
+fn find(text: &str, words: impl Iterator<Item = (usize, &'static str)>) -> Vec<Found> {
     let mut found = Vec::new();
-    for (answer, words) in answers.enumerate() {
-        for word in words.en.iter().chain(words.zh) {
-            for (start, matched) in text.match_indices(word) {
-                let end = start + matched.len();
-                if stands_alone(text, start, end) {
-                    found.push(Found { answer, start, end });
-                }
+    for (answer, word) in words {
+        for (start, matched) in text.match_indices(word) {
+            let end = start + matched.len();
+            if stands_alone(text, start, end) {
+                found.push(Found { answer, start, end });
             }
         }
     }
@@ -97,9 +113,12 @@ mod tests {
             ("On white snow a blue box rolls behind a green drum", ["blue", "cube", "roll-behind", "-"]),
             ("an orange hoop spins. The camera circles left", ["orange", "ring", "spin", "orbit-left"]),
             ("a boring ballad about coverings", ["-", "-", "-", "-"]),
+            ("the ball is red and bounces", ["red", "ball", "bounce", "-"]),
             ("a cone tips over, a static shot", ["-", "cone", "topple", "still"]),
             ("雪地上，一个蓝色的立方体落下，镜头推近", ["blue", "cube", "fall", "dolly-in"]),
             ("一个红色的球从绿色方块后面滚过", ["red", "ball", "roll-behind", "-"]),
+            ("the camera orbits to the left around a still life", ["-", "-", "-", "orbit-left"]),
+            ("a ring orbits a black cone", ["-", "ring", "orbit", "-"]),
             ("", ["-", "-", "-", "-"]),
         ] {
             assert_eq!(names(&read_labels(prompt)), expected, "{prompt}");

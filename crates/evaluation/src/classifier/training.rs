@@ -202,7 +202,7 @@ mod tests {
     fn learns_what_is_plain_to_see() {
         let examples = separable(240);
         let (mean, std) = examples::statistics(&examples);
-        let settings = FitSettings { steps: 150, learning_rate: 1e-2, latent_noise: 0.02, ..FitSettings::default() };
+        let settings = FitSettings { steps: 300, learning_rate: 1e-2, latent_noise: 0.02, ..FitSettings::default() };
         let config = ClassifierConfig { width: 32, ..ClassifierConfig::tiny(mean, std) };
         let classifier = fit(&examples, &config, &settings, &mut Silent).unwrap();
         let unseen = separable(300).split_off(240);
