@@ -89,7 +89,8 @@ impl Optimizer {
 
     /// Everything that a checkpoint needs: `first.NAME`, `second.NAME` and `ema.NAME`.
     pub fn state(&self) -> NamedTensors {
-        let parts: [(&str, fn(&Slot) -> &Vec<f32>); 3] =
+        type Values = fn(&Slot) -> &Vec<f32>;
+        let parts: [(&str, Values); 3] =
             [("first", |slot| &slot.first), ("second", |slot| &slot.second), ("ema", |slot| &slot.ema)];
         let named = parts.into_iter().flat_map(|(part, values)| {
             self.tensors(values).into_iter().map(move |(name, data)| (format!("{part}.{name}"), data))

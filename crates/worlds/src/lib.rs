@@ -46,7 +46,5 @@ pub use film::{Film, FrameTruth, Intrinsics, Truth};
 pub use labels::{Labels, Split, is_held_out};
 pub use plan::{CameraMove, Motion, Plan};
 pub use prompts::held_out_prompts;
-pub use stage::{
-    Camera, Colour, Daytime, Look, Material, Moment, Place, Pose, Prop, Shape, Stage, Weather,
-};
+pub use stage::{Camera, Colour, Daytime, Look, Material, Moment, Place, Pose, Prop, Shape, Stage, Weather};
 pub use world::{FilmSettings, World};
