@@ -111,7 +111,11 @@ fn forward(x: &FlexTensor, f: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {
     y.par_chunks_mut(BLOCK).zip(values(x).par_chunks(BLOCK)).for_each(|(y, x)| {
         vectorize(
             #[inline(always)]
-            |fma| y.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x, fma)),
+            |fma| {
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = f(*x, fma);
+                }
+            },
         );
     });
     with_layout_of(y, x)

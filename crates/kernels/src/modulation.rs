@@ -181,7 +181,9 @@ impl Operation<3> for Modulate {
 #[inline(always)]
 fn normalise(x: &[f32], centred: &mut [f32]) -> f32 {
     let mean = sum(x) / x.len() as f32;
-    centred.iter_mut().zip(x).for_each(|(centred, x)| *centred = x - mean);
+    for (centred, x) in centred.iter_mut().zip(x) {
+        *centred = x - mean;
+    }
     (dot(centred, centred) / x.len() as f32 + NORM_EPSILON).sqrt().recip()
 }
 

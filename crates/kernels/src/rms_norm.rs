@@ -79,7 +79,9 @@ impl Operation<2> for RmsNorm {
                             *y = x * inverse * scale;
                         }
                         if self.then == Then::Silu {
-                            y.iter_mut().for_each(|y| *y = silu_value(*y, fma));
+                            for y in y {
+                                *y = silu_value(*y, fma);
+                            }
                         }
                     }
                 },

@@ -6,7 +6,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::Segments;
-use crate::cpu::simd::{Lanes, WIDTH, dot, exp};
+use crate::cpu::simd::{Lanes, WIDTH, dot, exp, sum};
 use crate::cpu::{
     Matrix, MatrixMut, Operation, SharedMut, Write, dims, multiply, read, scratch, tensor, transpose_strided, uninit,
     values, vectorize,
@@ -258,18 +258,11 @@ fn exponentials(scores: &mut [f32], log_sums: &mut [f32], inverses: &mut [f32]) 
         |fma| {
             for ((row, log_sum), inverse) in scores.chunks_exact_mut(keys).zip(log_sums).zip(inverses) {
                 let highest = highest(row);
-                let mut sums = Lanes::ZERO;
-                let mut chunks = row.chunks_exact_mut(WIDTH);
-                for chunk in &mut chunks {
-                    let weights = (Lanes::load(chunk) - Lanes::splat(highest)).exp(fma);
-                    weights.store(chunk);
-                    sums = sums + weights;
-                }
-                let mut sum = sums.sum();
-                for weight in chunks.into_remainder() {
+                for weight in row.iter_mut() {
                     *weight = exp(*weight - highest, fma);
-                    sum += *weight;
                 }
+                // A pass of its own: together with the exponentials it runs at half the speed.
+                let sum = sum(row);
                 *inverse = sum.recip();
                 *log_sum = highest + sum.ln();
             }
@@ -280,7 +273,13 @@ fn exponentials(scores: &mut [f32], log_sums: &mut [f32], inverses: &mut [f32]) 
 #[inline(always)]
 fn highest(row: &[f32]) -> f32 {
     let chunks = row.chunks_exact(WIDTH);
-    let rest = chunks.remainder().iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let lanes = chunks.fold(Lanes::splat(f32::NEG_INFINITY), |highest, chunk| highest.max(Lanes::load(chunk)));
+    let mut rest = f32::NEG_INFINITY;
+    for value in chunks.remainder() {
+        rest = if *value > rest { *value } else { rest };
+    }
+    let mut lanes = Lanes::splat(f32::NEG_INFINITY);
+    for chunk in chunks {
+        lanes = lanes.max(Lanes::load(chunk));
+    }
     lanes.highest().max(rest)
 }

@@ -14,7 +14,9 @@ pub(crate) fn column_sums(matrix: &[f32], columns: usize) -> FlexTensor {
             #[inline(always)]
             |_| {
                 for row in block.chunks_exact(columns) {
-                    sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                    for (sum, value) in sums.iter_mut().zip(row) {
+                        *sum += value;
+                    }
                 }
             },
         );

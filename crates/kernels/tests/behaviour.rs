@@ -1,0 +1,132 @@
+//! What the operations promise beyond their numbers: empty segments, views, threads, refusals.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic, and is not documented item by item")]
+
+use burn::tensor::{Device, Distribution, Tensor};
+use kernels::*;
+
+fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+    let device = Device::default();
+    device.seed(7);
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device.autodiff())
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+/// Output and gradients of everything that adds up over tokens.
+fn everything() -> Vec<f32> {
+    let leaf = || random([700, 48]).require_grad();
+    let (x, k, v) = (leaf(), leaf(), leaf());
+    let weight = random([48, 48]).require_grad();
+    let segments = Segments::new([300, 7, 393]);
+    let rows = Rows::from_segments(&segments);
+    let table = random([3, 48]).require_grad();
+    let scale = random([12]).require_grad();
+    let y = linear(x.clone(), weight.clone(), None);
+    let y = modulated_layer_norm(ModulatedLayerNorm { x: y, shift: table.clone(), scale: table.clone(), rows: &rows });
+    let query = head_norm_rotary(HeadNormRotary { x: y, weight: scale.clone(), heads: 4, rotary: None });
+    let y = attention(Attention {
+        query,
+        key: k.clone(),
+        value: v.clone(),
+        heads: 4,
+        query_segments: &segments,
+        key_segments: &segments,
+    });
+    let y = gated_residual(GatedResidual { x: x.clone(), y: gelu(y), gate: table.clone(), rows: &rows });
+    let taps = random([9 * 12, 12]).require_grad();
+    let y = causal_conv3d(CausalConv3d {
+        x: y.reshape([2, 5, 14, 20, 12]),
+        weight: taps.clone(),
+        bias: scale.clone(),
+        kernel: [1, 3, 3],
+    });
+    let grads = (y.clone() * y.clone()).sum().backward();
+    let mut all = values(y);
+    for tensor in [x, k, v, weight, table, taps] {
+        all.extend(values(tensor.grad(&grads).unwrap()));
+    }
+    all.extend(values(scale.grad(&grads).unwrap()));
+    all
+}
+
+#[test]
+fn threads_have_no_say_in_the_bits() {
+    let [one, three] = [1, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(everything)
+    });
+    assert!(one.iter().zip(&three).all(|(one, three)| one.to_bits() == three.to_bits()));
+    assert!(one.iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn empty_segments_give_zeros() {
+    let (q, k, v) = (random([5, 8]).require_grad(), random([6, 8]).require_grad(), random([6, 8]).require_grad());
+    let (queries, keys) = (Segments::new([3, 0, 2]), Segments::new([0, 4, 2]));
+    let out = attention(Attention {
+        query: q.clone(),
+        key: k.clone(),
+        value: v.clone(),
+        heads: 2,
+        query_segments: &queries,
+        key_segments: &keys,
+    });
+    let grads = out.clone().sum().backward();
+    assert_eq!(values(out)[..24], [0.0; 24]);
+    assert_eq!(values(q.grad(&grads).unwrap())[..24], [0.0; 24]);
+    assert_eq!(values(k.grad(&grads).unwrap())[..32], [0.0; 32]);
+    assert_eq!(values(v.grad(&grads).unwrap())[..32], [0.0; 32]);
+}
+
+#[test]
+fn no_tokens_at_all_are_fine() {
+    let x = random([0, 8]).require_grad();
+    let weight = random([8, 8]).require_grad();
+    let y = gelu(linear(x.clone(), weight.clone(), None));
+    let grads = y.clone().sum().backward();
+    assert_eq!(y.dims(), [0, 8]);
+    assert_eq!(values(weight.grad(&grads).unwrap()), [0.0; 64]);
+    let nothing = Segments::new([]);
+    let out = Attention {
+        query: x.clone(),
+        key: x.clone(),
+        value: x,
+        heads: 2,
+        query_segments: &nothing,
+        key_segments: &nothing,
+    };
+    assert_eq!(attention(out).dims(), [0, 8]);
+}
+
+#[test]
+fn views_are_read_as_they_look() {
+    let x = random([9, 20]);
+    let view = x.clone().narrow(1, 4, 8).swap_dims(0, 1);
+    let weight = random([9, 3]);
+    let got = values(linear(view.clone(), weight.clone(), None));
+    let expected = values(view.matmul(weight));
+    assert!(got.iter().zip(&expected).all(|(got, expected)| (got - expected).abs() < 1e-5));
+}
+
+#[test]
+fn a_device_without_autodiff_gives_the_same() {
+    let (x, weight) = (random([40, 16]), random([16]));
+    let plain = rms_norm_silu(x.clone().inner(), weight.clone().inner());
+    assert_eq!(values(plain), values(rms_norm_silu(x, weight)));
+}
+
+#[test]
+#[should_panic(expected = "linear: x has 4 columns, but weight has 5 rows")]
+fn shapes_that_do_not_fit_are_named() {
+    linear(random([2, 4]), random([5, 6]), None);
+}
+
+#[test]
+#[should_panic(expected = "modulated_layer_norm: shift has 2 rows, but the row numbers need 3")]
+fn a_row_outside_of_the_table_is_named() {
+    let table = random([2, 4]);
+    let rows = &Rows::new([0, 2]);
+    modulated_layer_norm(ModulatedLayerNorm { x: random([2, 4]), shift: table.clone(), scale: table, rows });
+}
