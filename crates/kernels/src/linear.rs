@@ -3,6 +3,8 @@
 //! For N tokens, 2·N·In·Out operations forward and twice that backward, on N·(In + Out) values:
 //! bound by the matrix product. What the fused form saves over burn's is the rest: the bias is put
 //! in place before the product, and the backward copies no activations to transpose them.
+//!
+//! Measured on one core for 8064 tokens: 92 to 101 GFLOP/s forward, 86 to 95 backward, of 117.
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
