@@ -28,6 +28,10 @@ use clap::Parser;
 
 use commands::Command;
 
+/// Tensors are made and dropped over and over; their memory is kept for the next one.
+#[global_allocator]
+static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator::new(1 << 30);
+
 /// Exit code of a program that Ctrl-C ended: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 

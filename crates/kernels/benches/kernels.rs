@@ -149,7 +149,7 @@ fn attentions() {
     for (name, lengths, key_lengths) in [
         ("attention 42×192", vec![192; 42], vec![192; 42]),
         ("attention 14×576", vec![576; 14], vec![576; 14]),
-        ("attention 80 to 576", vec![576, 80, 320, 80, 144].repeat(7), vec![576, 80, 320, 80, 144].repeat(7)),
+        ("attention 80 to 576", [576, 80, 320, 80, 144].repeat(7), [576, 80, 320, 80, 144].repeat(7)),
         ("attention to text 42×192→32", vec![192; 42], vec![32; 42]),
     ] {
         let (queries, keys) = (Segments::new(lengths.clone()), Segments::new(key_lengths.clone()));
