@@ -16,6 +16,7 @@ use worlds::Split;
 use crate::{
     Monitor, Recipe, StepReport, TrainingError,
     films::{self, FilmSource, TrainingFilm},
+    normal::NormalStream,
     recipe::AutoencoderRecipe,
     stage::{self, Stage, StageSettings, StepLoss, averaged, begin},
 };
@@ -148,16 +149,10 @@ fn loss(
     loss + divergence * stage.kl_weight
 }
 
-/// Normal numbers, in the order of the shape (Box and Muller 1958).
+/// Normal numbers, in the order of the shape.
 fn gaussian(shape: [usize; 5], rng: &mut ChaCha8Rng) -> TensorData {
-    let count: usize = shape.iter().product();
-    let mut values = Vec::with_capacity(count + 1);
-    while values.len() < count {
-        let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
-        let (sin, cos) = (std::f32::consts::TAU * rng.random::<f32>()).sin_cos();
-        values.extend([radius * cos, radius * sin]);
-    }
-    values.truncate(count);
+    let mut normal = NormalStream::new(rng);
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| normal.next()).collect();
     TensorData::new(values, shape)
 }
 

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Monitor, TrainingError,
+    normal::NormalStream,
     optimizer::Optimizer,
     recipe::StageRecipe,
     samples,
@@ -222,7 +223,7 @@ fn batch<'a>(
         let [c, t, h, w] = clip.sample.shape;
         let Some(grid) = TokenGrid::from_latents(t, h, w) else { continue };
         width = c * PATCH * PATCH;
-        let mut noise = NormalStream::new(rng.random());
+        let mut noise = NormalStream::new(ChaCha8Rng::seed_from_u64(rng.random()));
         for [frame, row, column] in grid.positions() {
             let level = clip.levels[frame];
             levels.push(level);
@@ -282,27 +283,5 @@ fn losses(model: &DenoisingModel, batch: &Batch) -> Losses {
     Losses {
         velocity: error.powi_scalar(2).sum() / batch.weight_sum,
         semantics: (entropy * batch.semantics_known.clone()).mean(),
-    }
-}
-
-/// Normal numbers from a fast generator, two at a time (Box and Muller 1958).
-struct NormalStream {
-    rng: rand_chacha::ChaCha8Rng,
-    spare: Option<f32>,
-}
-
-impl NormalStream {
-    fn new(seed: u64) -> Self {
-        Self { rng: ChaCha8Rng::seed_from_u64(seed), spare: None }
-    }
-
-    fn next(&mut self) -> f32 {
-        if let Some(spare) = self.spare.take() {
-            return spare;
-        }
-        let radius = (-2.0 * (1.0 - self.rng.random::<f32>()).ln()).sqrt();
-        let (sin, cos) = (std::f32::consts::TAU * self.rng.random::<f32>()).sin_cos();
-        self.spare = Some(radius * sin);
-        radius * cos
     }
 }
