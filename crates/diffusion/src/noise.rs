@@ -16,8 +16,7 @@ pub fn noise([channels, frames, height, width]: [usize; 4], seeds: &[u64], devic
     let mut values = Vec::with_capacity(seeds.len() * frames * frame_len);
     for &seed in seeds {
         for frame in 0..frames {
-            let mut rng = stream(seed, frame as u64);
-            values.extend(std::iter::repeat_with(|| gaussian_pair(&mut rng)).flatten().take(frame_len));
+            values.extend(normal_numbers(stream(seed, frame as u64)).take(frame_len));
         }
     }
     // [B, T, C, H, W]
@@ -35,6 +34,11 @@ pub fn stream(seed: u64, stream: u64) -> ChaCha12Rng {
     let mut rng = ChaCha12Rng::from_seed(key);
     rng.set_stream(stream);
     rng
+}
+
+/// Standard Gaussian numbers without end.
+pub fn normal_numbers(mut rng: impl RngCore) -> impl Iterator<Item = f32> {
+    std::iter::repeat_with(move || gaussian_pair(&mut rng)).flatten()
 }
 
 /// Two independent standard Gaussian numbers.

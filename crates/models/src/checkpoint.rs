@@ -143,6 +143,22 @@ pub fn put_tensors<M: Module>(
     Err(ModelError::Tensors { path: path.into(), part, reason: wrong.join("; ") + &more })
 }
 
+/// Puts those weights of another module into `module` that have the same name and shape; names the others.
+///
+/// # Errors
+/// [`ModelError::Tensors`] when a weight is not finite.
+pub fn put_fitting<M: Module>(module: M, other: &impl Module) -> Result<(M, Vec<String>), ModelError> {
+    let (mut tensors, mut given) = (named_tensors(&module), named_tensors(other));
+    let mut unfit = Vec::new();
+    for (name, own) in &mut tensors {
+        match given.remove(name).filter(|given| given.shape() == own.shape()) {
+            Some(given) => *own = given,
+            None => unfit.push(name.clone()),
+        }
+    }
+    Ok((put_tensors(module, &tensors, Path::new("given weights"), "model to begin from")?, unfit))
+}
+
 #[derive(Default)]
 struct Collector {
     tensors: NamedTensors,

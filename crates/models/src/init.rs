@@ -37,6 +37,12 @@ impl WeightInit {
         Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
     }
 
+    /// These values.
+    pub fn values(&self, values: Vec<f32>) -> Param<Tensor<1>> {
+        let shape = [values.len()];
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+
     /// All zeros.
     pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
         Param::from_tensor(Tensor::zeros(shape, &self.device))

@@ -1,11 +1,16 @@
 //! The first stage: pixels to latents and back.
 //!
 //! Loss:  |x̂ − x| + w₁·(x̂ − x)² + w₂·|∇x̂ − ∇x| + w₃·KL(latents ‖ N(0, 1)), each a mean. Latents are given a little
-//! noise before decoding, so that the decoder forgives a transformer that is not exact.
+//! noise before decoding, so that the decoder forgives a transformer that is not exact. It begins at the principal
+//! components of the films' blocks, or at the weights that it is given.
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::{
+    module::Module,
+    tensor::{Tensor, TensorData},
+};
+use diffusion::noise::normal_numbers;
 use models::{Autoencoder, WeightInit, autoencoder::Posterior};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,11 +19,12 @@ use serde_json::{Map, Value, json};
 use worlds::Split;
 
 use crate::{
-    Monitor, Recipe, StepReport, TrainingError,
+    Monitor, Recipe, Run, StepReport, TrainingError,
     films::{self, FilmSource, TrainingFilm},
-    normal::NormalStream,
+    optimizer::Optimizer,
+    principal,
     recipe::AutoencoderRecipe,
-    stage::{self, Stage, StageSettings, StepLoss, averaged, begin},
+    stage::{self, Stage, StageSettings, StepLoss, averaged, begin, device_of},
 };
 
 const STAGE: &str = "autoencoder";
@@ -27,14 +33,27 @@ const VALIDATION_FILMS: u64 = 8;
 
 /// Trains the autoencoder, or goes on training it, and gives back the one with averaged weights.
 ///
+/// It begins at `from` when there is one.
+///
 /// # Errors
 /// [`TrainingError`]; after [`TrainingError::Interrupted`] the same call goes on.
-pub fn train(recipe: &Recipe, folder: &Path, monitor: &mut dyn Monitor) -> Result<Autoencoder, TrainingError> {
-    let stage = &recipe.autoencoder;
-    let device = Device::flex().autodiff();
-    let fresh = recipe.preset.autoencoder().init(&mut WeightInit::new(&device, recipe.seed));
-    let (autoencoder, mut optimizer) = begin(fresh.clone(), folder)?;
+pub fn train(run: &Run, from: Option<Autoencoder>, monitor: &mut dyn Monitor) -> Result<Autoencoder, TrainingError> {
+    let (recipe, stage) = (&run.recipe, &run.recipe.autoencoder);
+    let (device, folder) = (run.device.clone().autodiff(), &run.folder.join(STAGE));
+    let begins_anew = from.is_none();
+    let fresh = match from {
+        Some(autoencoder) => autoencoder.train(),
+        None => recipe.preset.autoencoder().init(&mut WeightInit::new(&device, recipe.seed)),
+    };
+    let (mut autoencoder, mut optimizer) = begin(fresh.clone(), folder)?;
     if optimizer.step < stage.steps {
+        let sets = render_sets(recipe, Split::Training, monitor)?;
+        if optimizer.step == 0 && begins_anew {
+            monitor.note("finding the principal components of the films");
+            let path = principal::linear_path(&sets, autoencoder.config().latent_channels, &run.device);
+            autoencoder = autoencoder.with_linear_path(&path)?;
+            optimizer = Optimizer::new(&autoencoder);
+        }
         let settings = StageSettings {
             name: STAGE.into(),
             steps: stage.steps,
@@ -44,7 +63,7 @@ pub fn train(recipe: &Recipe, folder: &Path, monitor: &mut dyn Monitor) -> Resul
         let mut reconstruction = Reconstruction {
             recipe: stage,
             seed: recipe.seed,
-            sets: render_sets(recipe, Split::Training, monitor)?,
+            sets,
             validation: render_sets(recipe, Split::HeldOut, monitor)?,
         };
         optimizer = stage::train(&mut reconstruction, &settings, (autoencoder, optimizer), folder, monitor)?;
@@ -67,7 +86,7 @@ impl Stage for Reconstruction<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(step);
         let (films, batch) = draw_batch(&self.sets, self.recipe, &mut rng);
-        let pixels = films::pixels_from_films(&films, &Device::flex());
+        let pixels = films::pixels_from_films(&films, &device_of(model));
         let encoder_is_frozen = self.recipe.encoder_steps.is_some_and(|steps| step > steps);
         let posterior = model.posterior(pixels.clone());
         let posterior = if encoder_is_frozen { posterior.detach() } else { posterior };
@@ -151,8 +170,7 @@ fn loss(
 
 /// Normal numbers, in the order of the shape.
 fn gaussian(shape: [usize; 5], rng: &mut ChaCha8Rng) -> TensorData {
-    let mut normal = NormalStream::new(rng);
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| normal.next()).collect();
+    let values: Vec<f32> = normal_numbers(rng).take(shape.iter().product()).collect();
     TensorData::new(values, shape)
 }
 
@@ -160,8 +178,9 @@ fn gaussian(shape: [usize; 5], rng: &mut ChaCha8Rng) -> TensorData {
 fn validation_psnr(autoencoder: &Autoencoder, sets: &[Vec<TrainingFilm>]) -> f32 {
     let mut total = 0.0;
     let films: Vec<_> = sets.iter().flatten().collect();
+    let device = device_of(autoencoder);
     for film in &films {
-        let pixels = films::pixels_from_films(&[film], &Device::flex());
+        let pixels = films::pixels_from_films(&[film], &device);
         let decoded = autoencoder.decode(autoencoder.encode(pixels.clone())).clamp(-1.0, 1.0);
         let squared_error = (decoded - pixels).powi_scalar(2).mean().into_scalar::<f32>();
         total += -10.0 * (squared_error / 4.0).log10();

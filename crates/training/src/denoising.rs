@@ -14,7 +14,7 @@ use dataset::{
     latents::{LatentCache, LatentSample},
     packing::{Packer, PackingSettings},
 };
-use diffusion::training_levels::TrainingLevels;
+use diffusion::{noise::normal_numbers, training_levels::TrainingLevels};
 use models::{
     Bundle, TextEncoder, Tokenizer, Transformer,
     checkpoint::Precision,
@@ -27,7 +27,6 @@ use serde_json::{Value, json};
 
 use crate::{
     Monitor, TrainingError,
-    normal::NormalStream,
     optimizer::Optimizer,
     recipe::StageRecipe,
     samples,
@@ -223,7 +222,7 @@ fn batch<'a>(
         let [c, t, h, w] = clip.sample.shape;
         let Some(grid) = TokenGrid::from_latents(t, h, w) else { continue };
         width = c * PATCH * PATCH;
-        let mut noise = NormalStream::new(ChaCha8Rng::seed_from_u64(rng.random()));
+        let mut noise = normal_numbers(ChaCha8Rng::seed_from_u64(rng.random()));
         for [frame, row, column] in grid.positions() {
             let level = clip.levels[frame];
             levels.push(level);
@@ -231,7 +230,7 @@ fn batch<'a>(
                 for offset in 0..PATCH * PATCH {
                     let (y, x) = (row * PATCH + offset / PATCH, column * PATCH + offset % PATCH);
                     let data = clip.sample.latents[((channel * t + frame) * h + y) * w + x].to_f32();
-                    let noise = noise.next();
+                    let noise = noise.next().unwrap_or_default();
                     patches.push((1.0 - level) * data + level * noise);
                     velocity.push(noise - data);
                 }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use dataset::latents::{
     AutoencoderFingerprint, LatentCache, LatentCacheSettings, LatentSample, LatentWriter, LatentWriterSettings,
 };
@@ -15,6 +14,7 @@ use crate::{
     Monitor, Recipe, StepReport, TrainingError,
     films::{self, FilmSource, TrainingFilm},
     recipe::FilmsRecipe,
+    stage::device_of,
 };
 
 /// Films that are rendered, encoded and written together.
@@ -28,7 +28,9 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Memory that the latents of one stage may take.
 const MEMORY_BUDGET_BYTES: u64 = 12 << 30;
 
-/// Measures mean and standard deviation of each latent channel over the first stage's films.
+/// Measures the latents over the first stage's films: the mean of each channel, and one standard deviation for all.
+///
+/// One for all, because channels that matter less to the picture vary less, and should weigh less in the loss.
 ///
 /// # Errors
 /// [`TrainingError`] when the films cannot be made.
@@ -51,9 +53,9 @@ pub fn with_statistics(autoencoder: Autoencoder, recipe: &Recipe) -> Result<Auto
         }
     }
     let mean: Vec<f64> = sum.iter().map(|sum| sum / count).collect();
-    let std = squares.iter().zip(&mean).map(|(squares, mean)| (squares / count - mean * mean).max(1e-8).sqrt() as f32);
-    let std = std.collect();
-    Ok(autoencoder.with_latent_statistics(mean.iter().map(|mean| *mean as f32).collect(), std))
+    let variance: f64 = squares.iter().zip(&mean).map(|(squares, mean)| squares / count - mean * mean).sum();
+    let std = (variance / channels as f64).max(1e-8).sqrt() as f32;
+    Ok(autoencoder.with_latent_statistics(mean.iter().map(|mean| *mean as f32).collect(), vec![std; channels]))
 }
 
 /// What is to be cached.
@@ -121,7 +123,7 @@ fn render(source: FilmSource<'_>, seeds: std::ops::Range<u64>) -> Result<Vec<Tra
 
 /// A film's latents and their shape, `[C, T, H, W]`.
 fn encode(autoencoder: &Autoencoder, film: &TrainingFilm) -> (Vec<f32>, [usize; 4]) {
-    let latents = autoencoder.encode(films::pixels_from_films(&[film], &Device::flex()));
+    let latents = autoencoder.encode(films::pixels_from_films(&[film], &device_of(autoencoder)));
     let [_, c, t, h, w] = latents.dims();
     (latents.into_data().try_into_vec().unwrap_or_default(), [c, t, h, w])
 }

@@ -11,7 +11,7 @@
 //! | [`denoising`] | the later stages: text encoder and transformer |
 //! | [`semantics`] | what stands where, as a second thing to learn |
 //! | [`stage`] | the loop that all stages share |
-//! | `normal` | normal numbers for the noise of a batch |
+//! | `principal` | the linear autoencoder from which the real one begins |
 //! | [`optimizer`] | AdamW with clipping by global norm, and the moving average |
 //! | [`state`] | checkpoints that are whole or not there |
 //! | [`samples`] | contact sheets of what the model makes while it learns |
@@ -28,8 +28,8 @@ pub mod error;
 pub mod films;
 pub mod latents;
 pub mod log;
-mod normal;
 pub mod optimizer;
+mod principal;
 pub mod recipe;
 pub mod run;
 pub mod samples;

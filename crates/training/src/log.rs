@@ -58,11 +58,11 @@ impl Log {
     /// # Errors
     /// [`TrainingError::File`] when it cannot be read or written.
     pub fn open(path: &Path, step: u64) -> Result<Self, TrainingError> {
-        let kept: String = read(path)?
-            .into_iter()
-            .filter(|line| line.get("step").and_then(Value::as_u64).is_some_and(|logged| logged <= step))
-            .map(|line| Value::Object(line).to_string() + "\n")
-            .collect();
+        let is_kept = |line: &&String| {
+            parse(line).and_then(|values| values.get("step")?.as_u64()).is_some_and(|logged| logged <= step)
+        };
+        // As they were written: a number that is read and written again may change its last digit.
+        let kept: String = lines(path)?.iter().filter(is_kept).map(|line| format!("{line}\n")).collect();
         std::fs::write(path, kept).map_err(TrainingError::file("write", path))?;
         let file = OpenOptions::new().append(true).open(path).map_err(TrainingError::file("write", path))?;
         Ok(Self { file, path: path.into() })
@@ -86,10 +86,17 @@ impl Log {
 /// # Errors
 /// [`TrainingError::File`] when it cannot be read.
 pub fn read(path: &Path) -> Result<Vec<Map<String, Value>>, TrainingError> {
+    Ok(lines(path)?.iter().filter_map(|line| parse(line)).collect())
+}
+
+fn lines(path: &Path) -> Result<Vec<String>, TrainingError> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     let file = File::open(path).map_err(TrainingError::file("read", path))?;
-    let lines = BufReader::new(file).lines().map_while(Result::ok);
-    Ok(lines.filter_map(|line| serde_json::from_str(&line).ok()).collect())
+    Ok(BufReader::new(file).lines().map_while(Result::ok).collect())
+}
+
+fn parse(line: &str) -> Option<Map<String, Value>> {
+    serde_json::from_str(line).ok()
 }

@@ -1,6 +1,6 @@
 //! What to train, as TOML.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use diffusion::training_levels::TrainingLevelsConfig;
 use models::{AutoencoderConfig, TextEncoderConfig, TransformerConfig};
@@ -20,6 +20,11 @@ pub struct Recipe {
     pub seed: u64,
     /// Sizes of all parts.
     pub preset: Preset,
+    /// A model folder to begin from instead of from nothing: its tokenizer, and all weights that fit.
+    ///
+    /// With no steps for the autoencoder, it stays exactly as it is there.
+    #[serde(default)]
+    pub from: Option<PathBuf>,
     /// Frames per second of all films.
     pub frame_rate: u32,
     /// Licence of the weights, as an SPDX expression.
@@ -100,6 +105,20 @@ pub struct OptimizerRecipe {
     pub clip_norm: f32,
     /// Decay of the moving average of the weights.
     pub ema_decay: f32,
+    /// What updates the matrices inside of a network; all else is updated by AdamW.
+    #[serde(default)]
+    pub matrices: MatrixOptimizer,
+}
+
+/// What updates matrices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MatrixOptimizer {
+    /// As all else.
+    #[default]
+    Adamw,
+    /// Momentum made orthogonal: dearer for each step, and learns more from it.
+    Muon,
 }
 
 /// When to say and save something.

@@ -12,7 +12,11 @@ use std::path::{Path, PathBuf};
 
 use burn::{module::Module, tensor::Device};
 use models::layers::LinearConfig;
-use models::{Bundle, BundleInfo, Tokenizer, WeightInit, bundle::FORMAT_VERSION, checkpoint::Precision};
+use models::{
+    Autoencoder, Bundle, BundleInfo, Tokenizer, WeightInit,
+    bundle::FORMAT_VERSION,
+    checkpoint::{self, Precision},
+};
 use worlds::{Split, World};
 
 use crate::{
@@ -34,6 +38,8 @@ pub struct Run {
     pub recipe: Recipe,
     /// The run's folder; what is there already is gone on with.
     pub folder: PathBuf,
+    /// What computes.
+    pub device: Device,
 }
 
 /// Carries out a recipe, or goes on with it, and gives back the finished model's folder.
@@ -41,14 +47,16 @@ pub struct Run {
 /// # Errors
 /// [`TrainingError`]; after [`TrainingError::Interrupted`] the same call goes on.
 pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingError> {
-    let Run { recipe, folder } = run;
+    let Run { recipe, folder, device } = run;
     std::fs::create_dir_all(folder).map_err(TrainingError::file("create", folder))?;
-    let tokenizer = tokenizer(recipe, folder, monitor)?;
-    let autoencoder = autoencoder::train(recipe, &folder.join("autoencoder"), monitor)?;
-    monitor.note("measuring the latents");
-    let autoencoder = latents::with_statistics(autoencoder, recipe)?;
+    let from = recipe.from.as_ref().map(|path| Bundle::load(path, device)).transpose()?;
+    let tokenizer = match &from {
+        Some(from) => from.tokenizer.clone(),
+        None => tokenizer(recipe, folder, monitor)?,
+    };
+    let autoencoder = autoencoder(run, from.as_ref(), monitor)?;
 
-    let mut weights = WeightInit::new(&Device::flex(), recipe.seed ^ 1);
+    let mut weights = WeightInit::new(device, recipe.seed ^ 1);
     let text_config = recipe.preset.text_encoder(tokenizer.vocabulary_size());
     let transformer_config = recipe.preset.transformer(autoencoder.config().latent_channels, text_config.width);
     let mut bundle = Bundle {
@@ -67,6 +75,15 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
         text_encoder: text_config.init(&mut weights),
         transformer: transformer_config.init(&mut weights),
     };
+    if let Some(from) = &from {
+        let (text_encoder, unfit) = checkpoint::put_fitting(bundle.text_encoder, &from.text_encoder)?;
+        bundle.text_encoder = text_encoder;
+        let (transformer, more) = checkpoint::put_fitting(bundle.transformer, &from.transformer)?;
+        bundle.transformer = transformer;
+        let unfit = [unfit, more].concat();
+        let fresh = if unfit.is_empty() { "none".into() } else { unfit.join(", ") };
+        monitor.note(&format!("beginning from {}; weights that begin anew: {fresh}", from.info.name));
+    }
     let mut semantic_head = LinearConfig::new(transformer_config.width, SEMANTIC_FEATURES).init(&mut weights);
     let target = folder.join("model");
     let mut first_seed = 0;
@@ -99,6 +116,21 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
         monitor.note(&format!("stage {} is done: {}", stage.name, target.display()));
     }
     Ok(target)
+}
+
+/// The autoencoder with the statistics of its latents: trained, or taken over.
+fn autoencoder(run: &Run, from: Option<&Bundle>, monitor: &mut dyn Monitor) -> Result<Autoencoder, TrainingError> {
+    let recipe = &run.recipe;
+    let given =
+        from.map(|from| &from.autoencoder).filter(|given| given.config().same_sizes(&recipe.preset.autoencoder()));
+    match given {
+        Some(given) if recipe.autoencoder.steps == 0 => Ok(given.clone()),
+        given => {
+            let trained = autoencoder::train(run, given.cloned(), monitor)?;
+            monitor.note("measuring the latents");
+            latents::with_statistics(trained, recipe)
+        }
+    }
 }
 
 /// The run's tokenizer, trained on the captions of as many worlds as the recipe says.

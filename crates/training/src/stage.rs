@@ -5,7 +5,10 @@
 
 use std::path::Path;
 
-use burn::{module::Module, tensor::Tensor};
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -67,6 +70,11 @@ pub trait Stage {
 pub fn averaged<M: Module>(model: &M, optimizer: &Optimizer) -> Result<M, TrainingError> {
     let path = Path::new("averaged weights");
     Ok(models::checkpoint::put_tensors(model.valid(), &optimizer.ema(), path, "model in training")?)
+}
+
+/// Where a module's weights are, without the bookkeeping of gradients.
+pub(crate) fn device_of(module: &impl Module) -> Device {
+    module.devices().into_iter().next().unwrap_or_default().without_autodiff()
 }
 
 /// Where a stage begins: at its first step, or at its last checkpoint.

@@ -14,15 +14,22 @@ pub struct ModelChoice {
     /// A model folder, instead of the model that is built in
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceChoice,
+}
+
+/// The option of every command that computes with tensors.
+#[derive(Args)]
+pub struct DeviceChoice {
     /// Where to compute
     #[arg(long, default_value = "cpu", value_parser = value::named::<DeviceKind>(DeviceKind::ALL.map(DeviceKind::name)))]
-    device: DeviceKind,
+    pub device: DeviceKind,
 }
 
 impl ModelChoice {
     /// Loads the model.
     pub fn load(&self) -> anyhow::Result<Generator> {
-        let device = self.device.open()?;
+        let device = self.device.device.open()?;
         let bundle = match &self.model {
             Some(folder) => Bundle::load(folder, &device)?,
             None => nano::load(&device)?,
@@ -32,6 +39,6 @@ impl ModelChoice {
 
     /// Name of the device.
     pub fn device_name(&self) -> &'static str {
-        self.device.name()
+        self.device.device.name()
     }
 }

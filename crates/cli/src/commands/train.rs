@@ -9,6 +9,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use training::{Monitor, Recipe, Run, StepReport};
 
+use super::model_choice::DeviceChoice;
 use crate::{interrupt, interrupt::Careful, print, progress};
 
 /// Train a model by a recipe, or go on where it stopped
@@ -24,6 +25,8 @@ pub struct Train {
     /// The run's folder: checkpoints, logs, curves and, in the end, the model [default: runs/ and the recipe's name]
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceChoice,
 }
 
 impl Train {
@@ -31,8 +34,9 @@ impl Train {
         let recipe = Recipe::load(&self.recipe)?;
         let name = self.recipe.file_stem().unwrap_or_default();
         let folder = self.output.clone().unwrap_or_else(|| Path::new("runs").join(name));
+        let device = self.device.device.open()?;
         let _careful = Careful::begin();
-        let model = training::run(&Run { recipe, folder }, &mut Watcher::default())?;
+        let model = training::run(&Run { recipe, folder, device }, &mut Watcher::default())?;
         print::line(format!("{}: the model is trained", model.display()))
     }
 }

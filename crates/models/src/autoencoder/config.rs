@@ -36,7 +36,7 @@ pub struct AutoencoderConfig {
 impl AutoencoderConfig {
     /// The size that ships in the binary.
     pub fn nano() -> Self {
-        Self::with_widths(12, [64, 128], [192, 96])
+        Self::with_widths(24, [64, 128], [192, 96])
     }
 
     /// A few channels only: builds and runs in milliseconds, for tests.
@@ -54,6 +54,12 @@ impl AutoencoderConfig {
             latent_mean: vec![0.0; latent_channels],
             latent_std: vec![1.0; latent_channels],
         }
+    }
+
+    /// Whether weights of the one fit the other; statistics may differ.
+    pub fn same_sizes(&self, other: &Self) -> bool {
+        let Self { latent_mean, latent_std, .. } = self.clone();
+        *self == Self { latent_mean, latent_std, ..other.clone() }
     }
 
     /// Checks that the numbers describe a model that can exist.
