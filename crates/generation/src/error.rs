@@ -69,6 +69,25 @@ pub enum GenerationError {
         /// What would fit.
         advice: String,
     },
+    /// A strength that is none.
+    #[error(
+        "the outline's strength must be above 0 and at most 1, but is {found}; 0.6 is usual, 1 is without an outline"
+    )]
+    OutlineStrength {
+        /// What came.
+        found: f32,
+    },
+    /// An outline of a size that cannot be halved.
+    #[error(
+        "{width}x{height} has no outline: both sides must be multiples of 32 and at least 96; leave out the outline's \
+         strength, or make it 1"
+    )]
+    NoOutline {
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
     /// A camera path that does not fit the video.
     #[error("the camera path {problem}")]
     Camera {

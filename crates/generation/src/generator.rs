@@ -6,7 +6,7 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use diffusion::{Canvas, Guided};
+use diffusion::{Canvas, Guided, Sigma};
 use models::{
     Bundle, ModelError,
     autoencoder::{Chunk, StreamState, frames_from_latent_frames},
@@ -114,10 +114,15 @@ impl Generator {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let [t, h, w] = request.latent_sides();
-        let channels = self.bundle.info.autoencoder.latent_channels;
-        let noise = diffusion::noise([channels, t, h, w], &[seed], &self.device);
-        self.sample_canvas(request, Canvas::imagined(noise), progress)
+        match request.outline() {
+            Some(outline) => self.sample_over_outline(request, outline, (seed, progress)),
+            None => self.sample_canvas(request, Canvas::imagined(self.noise(request.latent_sides(), seed)), progress),
+        }
+    }
+
+    /// Noise of so many latent frames, rows and columns.
+    pub(crate) fn noise(&self, [t, h, w]: [usize; 3], seed: u64) -> Tensor<5> {
+        diffusion::noise([self.bundle.info.autoencoder.latent_channels, t, h, w], &[seed], &self.device)
     }
 
     /// Imagines what is not known yet on a canvas of the request's size.
@@ -131,14 +136,24 @@ impl Generator {
         canvas: Canvas,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
+        let mut steps = |done, total| progress.report(Phase::Sampling, done, total);
+        self.walk(request, (canvas, request.sigmas()), &mut steps)
+    }
+
+    /// Walks a canvas of any size down the given levels, as the request asks otherwise.
+    pub(crate) fn walk(
+        &self,
+        request: &GenerationRequest,
+        (canvas, sigmas): (Canvas, &[Sigma]),
+        steps: &mut dyn diffusion::Progress,
+    ) -> Result<Tensor<5>, GenerationError> {
         let cameras = [request.camera().map(<[CameraPose]>::to_vec)];
         let (prompt, negative) = (self.embed(request.prompt())?, self.embed(request.negative_prompt())?);
         let denoiser =
             |prompt_embeds| ModelDenoiser { transformer: &self.bundle.transformer, prompt_embeds, cameras: &cameras };
         let (conditional, unconditional) = (denoiser(&prompt), denoiser(&negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
-        let mut steps = |done, total| progress.report(Phase::Sampling, done, total);
-        Ok(request.sampler().sample(&guided, canvas, request.sigmas(), &mut steps)?.latents)
+        Ok(request.sampler().sample(&guided, canvas, sigmas, steps)?.latents)
     }
 
     /// Decodes latents chunk by chunk, in memory that does not grow with their length.

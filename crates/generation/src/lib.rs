@@ -9,6 +9,7 @@
 //! | [`request`] | [`GenerationRequest`], checked once and right from then on |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`Generator`], which turns requests into frames |
+//! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | [`pixels`] | pictures to tensors and back |
 //! | [`progress`] | [`Progress`], which hears how far it is and may stop it |
@@ -24,6 +25,7 @@ pub mod generator;
 pub mod limits;
 pub mod nano;
 pub mod options;
+pub mod outline;
 pub mod pixels;
 pub mod progress;
 pub mod request;
@@ -33,5 +35,6 @@ pub use device::DeviceKind;
 pub use error::GenerationError;
 pub use generator::Generator;
 pub use options::{GenerationOptions, Length};
+pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};
 pub use request::GenerationRequest;

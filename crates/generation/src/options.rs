@@ -23,6 +23,8 @@ pub struct GenerationOptions {
     pub guidance_scale: Option<f32>,
     /// Lowest and highest noise level at which guidance acts, each in [0, 1].
     pub guidance_interval: Option<[f32; 2]>,
+    /// How much of a half-size outline is imagined anew at full size, above 0; 1 is without an outline.
+    pub outline_strength: Option<f32>,
     /// How the steps are taken.
     pub sampler: Option<Sampler>,
     /// Where the camera is at each latent frame, relative to the first.

@@ -8,13 +8,14 @@ use models::{
 };
 use video::{FrameRate, Resolution};
 
-use crate::{GenerationError, GenerationOptions, Length, limits};
+use crate::{GenerationError, GenerationOptions, Length, Outline, limits};
 
 /// What is made when nothing is said: 128×128, 33 frames, 20 steps.
 const DEFAULT_SIZE: [u32; 2] = [128, 128];
 const DEFAULT_FRAMES: usize = 33;
 const DEFAULT_STEPS: usize = 20;
 const DEFAULT_GUIDANCE_SCALE: f32 = 4.0;
+const DEFAULT_OUTLINE_STRENGTH: f32 = 0.6;
 
 /// Characters in a token of the longest words.
 const CHARACTERS_PER_TOKEN: usize = 16;
@@ -28,6 +29,8 @@ pub struct GenerationRequest {
     num_frames: usize,
     frame_rate: FrameRate,
     sigmas: Vec<Sigma>,
+    outline: Option<Outline>,
+    num_inference_steps: usize,
     guidance: Guidance,
     sampler: Sampler,
     camera: Option<Vec<CameraPose>>,
@@ -54,6 +57,13 @@ impl GenerationRequest {
         };
         let num_tokens = limits::check_tokens(resolution, num_frames)?;
         let steps = options.num_inference_steps.unwrap_or(DEFAULT_STEPS);
+        let schedule = Schedule::for_tokens(num_tokens);
+        let outline = checked_outline(options.outline_strength, (resolution, num_frames, steps))?;
+        let sigmas = match &outline {
+            // Below the strength the schedule has fewer steps to make, of about the same length.
+            Some(outline) => schedule.sigmas_from(outline.strength, steps.div_ceil(2))?,
+            None => schedule.sigmas(steps)?,
+        };
         let camera = options.camera.map(|path| checked_camera(path, num_frames)).transpose()?;
         Ok(Self {
             prompt,
@@ -61,7 +71,9 @@ impl GenerationRequest {
             resolution,
             num_frames,
             frame_rate,
-            sigmas: Schedule::for_tokens(num_tokens).sigmas(steps)?,
+            sigmas,
+            outline,
+            num_inference_steps: steps,
             guidance: checked_guidance(options.guidance_scale, options.guidance_interval)?,
             sampler: options.sampler.unwrap_or_default(),
             camera,
@@ -98,14 +110,25 @@ impl GenerationRequest {
         self.num_frames as f64 * self.frame_rate.frame_duration_secs()
     }
 
-    /// Steps from noise to video.
-    pub fn num_inference_steps(&self) -> usize {
-        self.sigmas.len() - 1
+    /// Steps from noise to video, or to its outline.
+    pub const fn num_inference_steps(&self) -> usize {
+        self.num_inference_steps
     }
 
-    /// Noise levels from 1 down to 0.
+    /// Steps that are taken in all, those at full size after an outline too.
+    pub fn total_steps(&self) -> usize {
+        let outline = self.outline.as_ref().map_or(0, |outline| outline.sigmas.len() - 1);
+        outline + self.sigmas.len() - 1
+    }
+
+    /// Noise levels at full size: from 1, or from the outline's strength, down to 0.
     pub fn sigmas(&self) -> &[Sigma] {
         &self.sigmas
+    }
+
+    /// The small version that the video begins as, if it begins as one.
+    pub const fn outline(&self) -> Option<&Outline> {
+        self.outline.as_ref()
     }
 
     /// How strongly the prompt is followed.
@@ -138,6 +161,25 @@ fn checked_text(which: &'static str, text: &str, info: &BundleInfo) -> Result<St
     let text = text.trim();
     let found = text.chars().count();
     if found > limit { Err(GenerationError::PromptLength { which, found, limit }) } else { Ok(text.to_owned()) }
+}
+
+/// The outline for a strength; when none is given, as the model likes it.
+fn checked_outline(
+    strength: Option<f32>,
+    (resolution, num_frames, steps): (Resolution, usize, usize),
+) -> Result<Option<Outline>, GenerationError> {
+    let wanted = strength.unwrap_or(DEFAULT_OUTLINE_STRENGTH);
+    if !(wanted > 0.0 && wanted <= 1.0) {
+        return Err(GenerationError::OutlineStrength { found: wanted });
+    }
+    if wanted == 1.0 {
+        return Ok(None);
+    }
+    let outline = Outline::of(resolution, num_frames / TEMPORAL_FACTOR + 1, (steps, Sigma::new(wanted)?))?;
+    if outline.is_none() && strength.is_some() {
+        return Err(GenerationError::NoOutline { width: resolution.width(), height: resolution.height() });
+    }
+    Ok(outline)
 }
 
 fn checked_guidance(scale: Option<f32>, interval: Option<[f32; 2]>) -> Result<Guidance, DiffusionError> {

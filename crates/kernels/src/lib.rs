@@ -17,7 +17,6 @@
 //! | [`rms_norm`](mod@rms_norm) | [`rms_norm()`], [`rms_norm_silu`] |
 //! | [`conv`] | [`causal_conv3d`], channels last |
 //! | [`adamw`] | [`adamw_step`] with moving average, on slices |
-//! | [`muon`] | [`muon_step`] for matrices, with moving average, on slices |
 //! | [`allocator`] | [`ReusingAllocator`] for programs that make large tensors over and over |
 //!
 //! On the CPU in single precision each operation has a *fused* form: one pass through memory where
@@ -43,7 +42,6 @@ mod cpu;
 pub mod head_norm;
 pub mod linear;
 pub mod modulation;
-pub mod muon;
 pub mod packing;
 pub mod rms_norm;
 
@@ -55,7 +53,6 @@ pub use conv::{CausalConv3d, causal_conv3d};
 pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
 pub use linear::linear;
 pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
-pub use muon::{Muon, MuonConfig, muon_step};
 pub use packing::{Rows, Segments};
 pub use rms_norm::{rms_norm, rms_norm_silu};
 

@@ -99,7 +99,7 @@ fn forward(x: &FlexTensor, weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTen
 }
 
 /// `[n, inputs] · [inputs, outputs]`, with the bias added.
-pub(crate) fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]: [usize; 3]) -> Vec<f32> {
+fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]: [usize; 3]) -> Vec<f32> {
     let block = rows_per_task(n);
     let weight = Matrix::new(weight, inputs, outputs);
     let mut y = uninit(n * outputs);

@@ -1,4 +1,4 @@
-//! AdamW, or Muon for matrices, with clipping by global norm, and the moving average of the weights.
+//! AdamW with clipping by global norm, and the moving average of the weights.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,10 @@ use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Gradients, Tensor, TensorData},
 };
-use kernels::{AdamW, AdamWConfig, Muon, MuonConfig, adamw_step, muon_step};
+use kernels::{AdamW, AdamWConfig, adamw_step};
 use models::checkpoint::{self, NamedTensors};
 
-use crate::recipe::{MatrixOptimizer, OptimizerRecipe};
-
-/// Decay of Muon's momentum.
-const MUON_MOMENTUM: f32 = 0.95;
-/// Parts of the names of matrices at a network's ends, whose rows or columns are not alike: tokens, pixels, answers.
-const OUTER: [&str; 5] = ["embedding", "patch_in", "patch_out", "shortcut", "semantic_head"];
+use crate::recipe::OptimizerRecipe;
 
 /// Moments and moving average of all weights, by name.
 #[derive(Clone, Debug, Default)]
@@ -82,8 +77,7 @@ impl Optimizer {
             clip_scale: (recipe.clip_norm / gradient_norm.max(1e-12)).min(1.0),
             ema_decay,
         };
-        let matrices = recipe.matrices;
-        let mut updater = Updater { slots: &mut self.slots, gradients, config, matrices, path: Vec::new() };
+        let mut updater = Updater { slots: &mut self.slots, gradients, config, path: Vec::new() };
         let module = module.map(&mut updater);
         (module, UpdateReport { gradient_norm, learning_rate })
     }
@@ -128,11 +122,6 @@ impl Optimizer {
     }
 }
 
-/// Whether a matrix maps features to features, so that all its directions count alike.
-fn is_inner_matrix(name: &str, rows: usize, columns: usize) -> bool {
-    rows.min(columns) > 1 && !OUTER.iter().any(|outer| name.contains(outer))
-}
-
 struct Collector {
     gradients: Gradients,
     values: BTreeMap<String, Vec<f32>>,
@@ -160,7 +149,6 @@ struct Updater<'a> {
     slots: &'a mut BTreeMap<String, Slot>,
     gradients: BTreeMap<String, Vec<f32>>,
     config: AdamWConfig,
-    matrices: MatrixOptimizer,
     path: Vec<String>,
 }
 
@@ -181,21 +169,12 @@ impl ModuleMapper for Updater<'_> {
         let Ok(mut values) = old.into_data().try_into_vec::<f32>() else {
             unreachable!("weights are 32-bit floats");
         };
-        let param = &mut values;
-        match slot.shape[..] {
-            [rows, columns] if self.matrices == MatrixOptimizer::Muon && is_inner_matrix(&name, rows, columns) => {
-                let AdamWConfig { lr, weight_decay, clip_scale, ema_decay, .. } = self.config;
-                let config = MuonConfig { lr, momentum: MUON_MOMENTUM, weight_decay, clip_scale, ema_decay };
-                let (momentum, ema) = (&mut slot.first, &mut slot.ema);
-                muon_step(Muon { shape: [rows, columns], param, grad, momentum, ema }, &config);
-            }
-            _ => {
-                // Vectors are biases and norms: they are not decayed.
-                let weight_decay = if D < 2 { 0.0 } else { self.config.weight_decay };
-                let (m, v, ema) = (&mut slot.first, &mut slot.second, &mut slot.ema);
-                adamw_step(AdamW { param, grad, m, v, ema }, &AdamWConfig { weight_decay, ..self.config });
-            }
-        }
+        // Vectors are biases and norms: they are not decayed.
+        let weight_decay = if D < 2 { 0.0 } else { self.config.weight_decay };
+        adamw_step(
+            AdamW { param: &mut values, grad, m: &mut slot.first, v: &mut slot.second, ema: &mut slot.ema },
+            &AdamWConfig { weight_decay, ..self.config },
+        );
         let new = Tensor::from_data(TensorData::new(values, slot.shape.clone()), &device).set_require_grad(tracked);
         Param::from_mapped_value(id, new, mapper)
     }

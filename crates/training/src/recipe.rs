@@ -105,20 +105,6 @@ pub struct OptimizerRecipe {
     pub clip_norm: f32,
     /// Decay of the moving average of the weights.
     pub ema_decay: f32,
-    /// What updates the matrices inside of a network; all else is updated by AdamW.
-    #[serde(default)]
-    pub matrices: MatrixOptimizer,
-}
-
-/// What updates matrices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MatrixOptimizer {
-    /// As all else.
-    #[default]
-    Adamw,
-    /// Momentum made orthogonal: dearer for each step, and learns more from it.
-    Muon,
 }
 
 /// When to say and save something.

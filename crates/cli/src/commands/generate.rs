@@ -63,6 +63,10 @@ pub struct Generate {
     /// Noise levels between which guidance acts, such as 0.2-0.9 [default: all]
     #[arg(long, value_name = "LOW-HIGH", value_parser = value::interval)]
     guidance_interval: Option<[f32; 2]>,
+    /// How much of a half-size outline is imagined anew at full size, above 0; 1 is without an outline
+    /// [default: 0.6 where the size can be halved]
+    #[arg(long, value_name = "STRENGTH", allow_negative_numbers = true)]
+    outline: Option<f32>,
     /// What the video should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
@@ -135,6 +139,7 @@ impl Generate {
             num_inference_steps: self.steps,
             guidance_scale: self.guidance,
             guidance_interval: self.guidance_interval,
+            outline_strength: self.outline,
             sampler: self.sampler,
             camera: None,
         })
@@ -158,7 +163,7 @@ impl Generate {
         request: &GenerationRequest,
         outputs: &[(Target, u64)],
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
-        let mut progress = Generating::begin(self.count, request.num_inference_steps());
+        let mut progress = Generating::begin(self.count, request.total_steps());
         let keep = self.count > 1 || (!self.json && preview::is_possible());
         let (mut made, mut clips) = (Vec::new(), Vec::new());
         for (output, seed) in outputs {
@@ -214,6 +219,7 @@ impl Generate {
                 "steps": request.num_inference_steps(),
                 "sampler": request.sampler(),
                 "guidance": request.guidance(),
+                "outline": request.outline().map(|outline| outline.strength),
                 "model": generator.bundle().info.name,
                 "device": self.model.device_name(),
             },

@@ -1,0 +1,122 @@
+//! A small version first: what happens is decided at half the size, what it looks like at the full one.
+//!
+//! A model that has seen most of its films small knows best at that size what a prompt means, and a step there costs a
+//! quarter. The small video is enlarged, noised up to a strength, and imagined again from there: a remix of itself
+//! (SDEdit, Meng et al. 2022).
+
+use burn::tensor::{
+    Tensor,
+    module::interpolate,
+    ops::{InterpolateMode, InterpolateOptions},
+};
+use diffusion::{Canvas, Schedule, Sigma};
+use video::Resolution;
+
+use crate::{
+    GenerationError, GenerationRequest, Generator, Phase, Progress,
+    limits::{MIN_SIDE, SIDE_STEP, tokens_per_frame},
+};
+
+/// How many times smaller an outline is on each side.
+const FACTOR: u32 = 2;
+/// An outline shows too little below this.
+const MIN_OUTLINE_SIDE: u32 = MIN_SIDE + SIDE_STEP;
+
+/// The small version that a video begins as.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    /// Size of its pictures.
+    pub resolution: Resolution,
+    /// Its noise levels, from 1 down to 0.
+    pub sigmas: Vec<Sigma>,
+    /// How far it is noised before the video itself is made: 0 keeps all of it, 1 nothing.
+    pub strength: Sigma,
+}
+
+impl Outline {
+    /// The outline of a video, if its size can be halved.
+    ///
+    /// # Errors
+    /// [`GenerationError::Diffusion`] for a number of steps that no schedule has.
+    pub(crate) fn of(
+        video: Resolution,
+        latent_frames: usize,
+        (steps, strength): (usize, Sigma),
+    ) -> Result<Option<Self>, GenerationError> {
+        let half = |side: u32| (side.is_multiple_of(FACTOR * SIDE_STEP)).then_some(side / FACTOR);
+        let (Some(width), Some(height)) = (half(video.width()), half(video.height())) else { return Ok(None) };
+        if width.min(height) < MIN_OUTLINE_SIDE {
+            return Ok(None);
+        }
+        let resolution = Resolution::new(width, height)?;
+        let sigmas = Schedule::for_tokens(latent_frames * tokens_per_frame(resolution)).sigmas(steps)?;
+        Ok(Some(Self { resolution, sigmas, strength }))
+    }
+}
+
+impl Generator {
+    /// Makes the latents of a video by way of its outline.
+    ///
+    /// # Shapes  `[1, C, T, H, W]`
+    pub(crate) fn sample_over_outline(
+        &self,
+        request: &GenerationRequest,
+        outline: &Outline,
+        (seed, progress): (u64, &mut dyn Progress),
+    ) -> Result<Tensor<5>, GenerationError> {
+        let total = request.total_steps();
+        let factor = FACTOR as usize;
+        let [t, h, w] = request.latent_sides();
+        let canvas = Canvas::imagined(self.noise([t, h / factor, w / factor], seed));
+        let mut steps = |done, _| progress.report(Phase::Sampling, done, total);
+        let small = self.walk(request, (canvas, &outline.sigmas), &mut steps)?;
+
+        let autoencoder = &self.bundle().autoencoder;
+        let data = autoencoder.encode(enlarged(autoencoder.decode(small).clamp(-1.0, 1.0)));
+        // Other noise than the outline's, or the one would show through the other.
+        let canvas = Canvas::remix(data, self.noise([t, h, w], !seed), outline.strength)?;
+        let before = outline.sigmas.len() - 1;
+        let mut steps = |done, _| progress.report(Phase::Sampling, before + done, total);
+        self.walk(request, (canvas, request.sigmas()), &mut steps)
+    }
+}
+
+/// Twice as large on each side, smoothly.
+///
+/// # Shapes  `[1, 3, T, H, W]` → `[1, 3, T, 2H, 2W]`
+fn enlarged(pixels: Tensor<5>) -> Tensor<5> {
+    let [_, c, t, h, w] = pixels.dims();
+    let (height, width) = (FACTOR as usize * h, FACTOR as usize * w);
+    let options = InterpolateOptions::new(InterpolateMode::Bicubic).with_align_corners(false);
+    interpolate(pixels.reshape([c, t, h, w]), options.with_output_size([height, width]))
+        .reshape([1, c, t, height, width])
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    #[test]
+    fn sizes_that_can_be_halved_have_an_outline() {
+        let strength = Sigma::new(0.6).unwrap();
+        for (size, half) in [("128x128", Some("64x64")), ("160x96", Some("80x48")), ("64x64", None), ("144x128", None)]
+        {
+            let outline = Outline::of(size.parse().unwrap(), 9, (20, strength)).unwrap();
+            assert_eq!(outline.map(|outline| outline.resolution.to_string()).as_deref(), half, "{size}");
+        }
+    }
+
+    #[test]
+    fn enlarging_keeps_what_is_flat_and_where_things_are() {
+        let values: Vec<f32> = (0..3 * 2 * 8 * 8).map(|index| if index % 8 < 4 { -0.5 } else { 0.5 }).collect();
+        let pixels = Tensor::from_data(TensorData::new(values, [1, 3, 2, 8, 8]), &Device::flex());
+        let large = enlarged(pixels);
+        assert_eq!(large.dims(), [1, 3, 2, 16, 16]);
+        let row: Vec<f32> = large.narrow(3, 7, 1).narrow(2, 1, 1).narrow(1, 0, 1).try_into_vec_as().unwrap();
+        assert!(row[..5].iter().all(|value| (value + 0.5).abs() < 1e-3), "{row:?}");
+        assert!(row[11..].iter().all(|value| (value - 0.5).abs() < 1e-3), "{row:?}");
+        assert!((row[7] + row[8]).abs() < 1e-5 && row[7] < row[8], "{row:?}");
+    }
+}
