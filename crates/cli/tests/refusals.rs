@@ -75,6 +75,8 @@ fn settings_out_of_range() {
     place.generate("a red ball", &["--guidance", "nan"]).refused("guidance_scale must be between 0 and 100");
     place.generate("a red ball", &["--guidance-interval", "0.9-0.1"]).refused("guidance interval");
     place.generate("a red ball", &["--guidance-interval", "0-7"]).refused("noise level");
+    place.generate("a red ball", &["--outline", "0"]).refused("the outline's strength must be above 0");
+    place.generate("a red ball", &["--outline", "0.5"]).refused("48x32 has no outline");
     place.generate("a red ball", &["--seed=-1"]).wrong_usage("--seed");
     place.generate("a red ball", &["--count", "0"]).wrong_usage("--count");
     place.generate("a red ball", &["--count", "2", "--seed", "18446744073709551615"]).refused("smaller --seed");

@@ -31,6 +31,8 @@ pub struct Outline {
     pub sigmas: Vec<Sigma>,
     /// How far it is noised before the video itself is made: 0 keeps all of it, 1 nothing.
     pub strength: Sigma,
+    /// The video's noise levels from there down to 0.
+    pub refining_sigmas: Vec<Sigma>,
 }
 
 impl Outline {
@@ -49,8 +51,19 @@ impl Outline {
             return Ok(None);
         }
         let resolution = Resolution::new(width, height)?;
-        let sigmas = Schedule::for_tokens(latent_frames * tokens_per_frame(resolution)).sigmas(steps)?;
-        Ok(Some(Self { resolution, sigmas, strength }))
+        let schedule = |size| Schedule::for_tokens(latent_frames * tokens_per_frame(size));
+        Ok(Some(Self {
+            resolution,
+            sigmas: schedule(resolution).sigmas(steps)?,
+            strength,
+            // There is less of the way left at full size.
+            refining_sigmas: schedule(video).sigmas_from(strength, steps.div_ceil(2))?,
+        }))
+    }
+
+    /// Steps at both sizes.
+    pub(crate) fn total_steps(&self) -> usize {
+        self.sigmas.len() + self.refining_sigmas.len() - 2
     }
 }
 
@@ -64,7 +77,7 @@ impl Generator {
         outline: &Outline,
         (seed, progress): (u64, &mut dyn Progress),
     ) -> Result<Tensor<5>, GenerationError> {
-        let total = request.total_steps();
+        let total = outline.total_steps();
         let factor = FACTOR as usize;
         let [t, h, w] = request.latent_sides();
         let canvas = Canvas::imagined(self.noise([t, h / factor, w / factor], seed));
@@ -77,7 +90,7 @@ impl Generator {
         let canvas = Canvas::remix(data, self.noise([t, h, w], !seed), outline.strength)?;
         let before = outline.sigmas.len() - 1;
         let mut steps = |done, _| progress.report(Phase::Sampling, before + done, total);
-        self.walk(request, (canvas, request.sigmas()), &mut steps)
+        self.walk(request, (canvas, &outline.refining_sigmas), &mut steps)
     }
 }
 

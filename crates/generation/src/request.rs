@@ -30,7 +30,6 @@ pub struct GenerationRequest {
     frame_rate: FrameRate,
     sigmas: Vec<Sigma>,
     outline: Option<Outline>,
-    num_inference_steps: usize,
     guidance: Guidance,
     sampler: Sampler,
     camera: Option<Vec<CameraPose>>,
@@ -57,13 +56,7 @@ impl GenerationRequest {
         };
         let num_tokens = limits::check_tokens(resolution, num_frames)?;
         let steps = options.num_inference_steps.unwrap_or(DEFAULT_STEPS);
-        let schedule = Schedule::for_tokens(num_tokens);
         let outline = checked_outline(options.outline_strength, (resolution, num_frames, steps))?;
-        let sigmas = match &outline {
-            // Below the strength the schedule has fewer steps to make, of about the same length.
-            Some(outline) => schedule.sigmas_from(outline.strength, steps.div_ceil(2))?,
-            None => schedule.sigmas(steps)?,
-        };
         let camera = options.camera.map(|path| checked_camera(path, num_frames)).transpose()?;
         Ok(Self {
             prompt,
@@ -71,9 +64,8 @@ impl GenerationRequest {
             resolution,
             num_frames,
             frame_rate,
-            sigmas,
+            sigmas: Schedule::for_tokens(num_tokens).sigmas(steps)?,
             outline,
-            num_inference_steps: steps,
             guidance: checked_guidance(options.guidance_scale, options.guidance_interval)?,
             sampler: options.sampler.unwrap_or_default(),
             camera,
@@ -111,17 +103,16 @@ impl GenerationRequest {
     }
 
     /// Steps from noise to video, or to its outline.
-    pub const fn num_inference_steps(&self) -> usize {
-        self.num_inference_steps
+    pub fn num_inference_steps(&self) -> usize {
+        self.sigmas.len() - 1
     }
 
-    /// Steps that are taken in all, those at full size after an outline too.
+    /// Steps that are taken in all: with an outline, those at both sizes.
     pub fn total_steps(&self) -> usize {
-        let outline = self.outline.as_ref().map_or(0, |outline| outline.sigmas.len() - 1);
-        outline + self.sigmas.len() - 1
+        self.outline.as_ref().map_or_else(|| self.num_inference_steps(), Outline::total_steps)
     }
 
-    /// Noise levels at full size: from 1, or from the outline's strength, down to 0.
+    /// Noise levels from 1 down to 0, as they are without an outline.
     pub fn sigmas(&self) -> &[Sigma] {
         &self.sigmas
     }

@@ -91,6 +91,46 @@ fn every_option_matters() {
 }
 
 #[test]
+fn an_outline_comes_first_where_the_size_can_be_halved() {
+    let generator = generator();
+    let of = |size: [u32; 2], outline_strength| {
+        let options = GenerationOptions { size: Some(size), length: Some(Length::Frames(5)), ..options() };
+        generator.request(GenerationOptions { outline_strength, ..options })
+    };
+    let request = of([128, 96], None).unwrap();
+    let outline = request.outline().unwrap();
+    assert_eq!((outline.resolution.to_string().as_str(), outline.strength.value()), ("64x48", 0.6));
+    assert_eq!((request.num_inference_steps(), request.total_steps()), (3, 5));
+    let mut heard = Vec::new();
+    let mut progress = |phase, done, total| {
+        heard.push((phase, done, total));
+        ControlFlow::Continue(())
+    };
+    let latents = generator.sample_latents(&request, 1, &mut progress).unwrap();
+    assert_eq!(latents.dims(), [1, 4, 2, 12, 16]);
+    assert!(heard.iter().all(|(phase, _, total)| (*phase, *total) == (Phase::Sampling, 5)), "{heard:?}");
+    assert!(heard.is_sorted_by_key(|(_, done, _)| *done) && heard.last() == Some(&(Phase::Sampling, 5, 5)));
+
+    // The weaker, the more is kept of the outline: nearer to what hardly any strength leaves of it.
+    let at = |strength| {
+        let request = of([128, 96], Some(strength)).unwrap();
+        generator.sample_latents(&request, 1, &mut Silent).unwrap()
+    };
+    let kept = at(0.01);
+    let distance = |strength| (at(strength) - kept.clone()).abs().mean().into_scalar::<f32>();
+    let (near, far) = (distance(0.1), distance(0.9));
+    assert!(0.0 < near && near < 0.5 * far, "{near} {far}");
+
+    assert!(of([128, 96], Some(1.0)).unwrap().outline().is_none());
+    assert!(of([48, 32], None).unwrap().outline().is_none());
+    let refused = |size, strength| of(size, Some(strength)).unwrap_err().to_string();
+    assert!(refused([48, 32], 0.5).contains("multiples of 32 and at least 96"));
+    for strength in [0.0, -1.0, 1.5, f32::NAN] {
+        assert!(refused([128, 96], strength).contains("above 0 and at most 1"));
+    }
+}
+
+#[test]
 fn every_sampler_makes_a_still_and_a_clip() {
     let generator = generator();
     for sampler in Sampler::ALL {

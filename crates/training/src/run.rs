@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Held-out films of each set for validation.
-const VALIDATION_FILMS: u64 = 12;
+const VALIDATION_FILMS: u64 = 6;
 
 /// A recipe and where its run lives.
 #[derive(Clone, Debug)]
