@@ -3,6 +3,7 @@
 use diffusion::DiffusionError;
 use models::ModelError;
 use video::VideoError;
+use wan::WanError;
 
 /// Why a request cannot become a video.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,9 @@ pub enum GenerationError {
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A checkpoint of others failed.
+    #[error(transparent)]
+    Wan(#[from] WanError),
     /// Frames could not be made or passed on.
     #[error(transparent)]
     Video(#[from] VideoError),

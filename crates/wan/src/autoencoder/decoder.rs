@@ -17,6 +17,9 @@ use crate::{
     weights::{Scope, Weights},
 };
 
+/// Frames that pass through the last level together: more would be faster by a little and take much more memory.
+const FULL_SIZE_FRAMES: usize = 2;
+
 /// Latents to pixels, a latent frame at a time.
 #[derive(Clone, Debug)]
 pub struct Decoder {
@@ -129,8 +132,17 @@ impl DecoderLayers {
 
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         let x = self.middle.forward(self.conv_in.forward(x, state), state);
-        let x = self.up.iter().fold(x, |x, block| block.forward(x, state));
-        self.conv_out.forward(self.norm_out.forward_silu(x), state)
+        let Some((last, up)) = self.up.split_last() else { return x };
+        let x = up.iter().fold(x, |x, block| block.forward(x, state));
+        let [_, frames, ..] = x.dims();
+        let place = state.place();
+        // Frames of the full size are the largest tensors by far, and few of them are held at a time.
+        let parts = (0..frames).step_by(FULL_SIZE_FRAMES).map(|start| {
+            state.return_to(place);
+            let x = last.forward(x.clone().narrow(1, start, FULL_SIZE_FRAMES.min(frames - start)), state);
+            self.conv_out.forward(self.norm_out.forward_silu(x), state)
+        });
+        Tensor::cat(parts.collect(), 1)
     }
 }
 

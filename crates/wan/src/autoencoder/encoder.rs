@@ -29,16 +29,16 @@ pub struct Encoder {
 #[derive(Clone, Debug)]
 pub(super) struct EncoderLayers {
     conv_in: CausalConv,
-    down: Vec<DownLayer>,
+    down: Vec<DownLevel>,
     middle: MiddleBlock,
     norm_out: Norm,
     conv_out: CausalConv,
 }
 
 #[derive(Clone, Debug)]
-enum DownLayer {
-    Residual(ResidualBlock),
-    Downsample(Downsample),
+struct DownLevel {
+    residuals: Vec<ResidualBlock>,
+    downsample: Option<Downsample>,
 }
 
 impl Encoder {
@@ -104,17 +104,20 @@ impl EncoderLayers {
     fn load(config: &AutoencoderConfig, scope: &Scope<'_>) -> Self {
         let widths = config.encoder_widths();
         let blocks = scope.child("down_blocks");
+        // All layers of all levels are counted in one row.
+        let mut count = 0;
+        let mut next = || {
+            count += 1;
+            blocks.child(count - 1)
+        };
         let mut down = Vec::new();
         for (level, sides) in widths.windows(2).enumerate() {
-            let [mut inputs, outputs] = [sides[0], sides[1]];
-            for _ in 0..config.num_res_blocks {
-                down.push(DownLayer::Residual(ResidualBlock::load(&blocks.child(down.len()), [inputs, outputs])));
-                inputs = outputs;
-            }
-            if let Some(halves_time) = config.temporal_downsample.get(level) {
-                let scope = blocks.child(down.len());
-                down.push(DownLayer::Downsample(Downsample::load(&scope, outputs, *halves_time)));
-            }
+            let inputs = |index| if index == 0 { sides[0] } else { sides[1] };
+            let residual = |index| ResidualBlock::load(&next(), [inputs(index), sides[1]]);
+            let residuals = (0..config.num_res_blocks).map(residual).collect();
+            let halves_time = config.temporal_downsample.get(level);
+            let downsample = halves_time.map(|halves_time| Downsample::load(&next(), sides[1], *halves_time));
+            down.push(DownLevel { residuals, downsample });
         }
         let last = widths[widths.len() - 1];
         Self {
@@ -128,11 +131,11 @@ impl EncoderLayers {
 
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         let mut x = self.conv_in.forward(x, state);
-        for layer in &self.down {
-            x = match layer {
-                DownLayer::Residual(block) => block.forward(x, state),
-                DownLayer::Downsample(downsample) => downsample.forward(x, state),
-            };
+        for DownLevel { residuals, downsample } in &self.down {
+            x = residuals.iter().fold(x, |x, block| block.forward(x, state));
+            if let Some(downsample) = downsample {
+                x = downsample.forward(x, state);
+            }
         }
         let x = self.middle.forward(x, state);
         self.conv_out.forward(self.norm_out.forward_silu(x), state)

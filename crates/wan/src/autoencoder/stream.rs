@@ -24,6 +24,16 @@ impl StreamState {
         self.cursor = 0;
     }
 
+    /// The layer that comes next, to return to.
+    pub(super) const fn place(&self) -> usize {
+        self.cursor
+    }
+
+    /// Goes back to a layer, to pass over those behind it with further frames.
+    pub(super) const fn return_to(&mut self, place: usize) {
+        self.cursor = place;
+    }
+
     /// Whether this is the pass of a clip's first frame, which stands for itself alone.
     pub(super) const fn is_first(&self) -> bool {
         !self.has_begun
