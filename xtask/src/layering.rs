@@ -15,10 +15,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("diffusion", &[]),
     ("models", &["kernels"]),
-    ("generation", &["diffusion", "models", "video"]),
+    ("wan", &["kernels"]),
+    ("generation", &["diffusion", "models", "video", "wan"]),
     ("training", &["dataset", "diffusion", "generation", "kernels", "models", "video", "worlds"]),
     ("evaluation", &["generation", "kernels", "models", "video", "worlds"]),
-    ("cli", &["dataset", "diffusion", "evaluation", "generation", "kernels", "models", "training", "video", "worlds"]),
+    (
+        "cli",
+        &[
+            "dataset",
+            "diffusion",
+            "evaluation",
+            "generation",
+            "kernels",
+            "models",
+            "training",
+            "video",
+            "wan",
+            "worlds",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
@@ -28,6 +43,7 @@ const UNREACHABLE: &[(&str, &str, &str)] = &[
     ("worlds", "burn", "simulated worlds must build without a tensor library"),
     ("diffusion", "models", "the two meet only through the trait `Denoiser`"),
     ("models", "diffusion", "the two meet only through the trait `Denoiser`"),
+    ("wan", "diffusion", "the two meet only through the trait `Denoiser`"),
 ];
 
 /// Runtimes of asynchronous code, which only these crates may name.

@@ -32,6 +32,9 @@ use commands::Command;
 #[global_allocator]
 static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator::new(1 << 30);
 
+/// Bytes that are kept for the next tensor while an open checkpoint runs, whose weights alone fill most machines.
+const KEPT_WITH_OPEN_CHECKPOINTS: usize = 256 << 20;
+
 /// Exit code of a program that Ctrl-C ended: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
@@ -68,6 +71,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Leaves memory to the weights of an open checkpoint.
+fn keep_little_memory() {
+    ALLOCATOR.set_limit(KEPT_WITH_OPEN_CHECKPOINTS);
 }
 
 /// An error and its causes, each said once: some messages hold their cause's already.

@@ -3,6 +3,7 @@
 use diffusion::DiffusionError;
 use models::ModelError;
 use video::VideoError;
+use wan::WanError;
 
 /// Why a request cannot become a video.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,9 @@ pub enum GenerationError {
         /// Height in pixels.
         height: u32,
     },
+    /// An outline of a model that makes none.
+    #[error("this model makes no outlines; leave out the outline's strength, or make it 1")]
+    ModelWithoutOutline,
     /// A camera path that does not fit the video.
     #[error("the camera path {problem}")]
     Camera {
@@ -114,6 +118,9 @@ pub enum GenerationError {
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A checkpoint of others failed.
+    #[error(transparent)]
+    Wan(#[from] WanError),
     /// Frames could not be made or passed on.
     #[error(transparent)]
     Video(#[from] VideoError),

@@ -23,6 +23,70 @@ use crate::{
 /// Latent positions that are decoded at once; bounds the memory of decoding whatever the length.
 const CHUNK_POSITIONS: usize = 1024;
 
+/// Turns requests into frames, whatever the model.
+pub trait VideoGenerator {
+    /// The model's name.
+    fn name(&self) -> String;
+
+    /// Checks what somebody asks for.
+    ///
+    /// # Errors
+    /// [`GenerationError`] that says which wish cannot be met, why, and which one nearest to it can.
+    fn request(&self, options: GenerationOptions) -> Result<GenerationRequest, GenerationError>;
+
+    /// Makes the latents of a video out of noise.
+    ///
+    /// # Shapes  `[1, C, T, H, W]`
+    /// # Errors
+    /// [`GenerationError::Interrupted`] when `progress` wants to stop, and whatever goes wrong on the way.
+    fn sample_latents(
+        &self,
+        request: &GenerationRequest,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError>;
+
+    /// Decodes latents in memory that does not grow with their length, and hands over each frame.
+    ///
+    /// # Shapes  latents: `[1, C, T, H, W]`
+    /// # Errors
+    /// As [`Self::sample_latents`], and when `sink` wants to stop.
+    fn decode(
+        &self,
+        latents: Tensor<5>,
+        sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), GenerationError>;
+}
+
+impl VideoGenerator for Generator {
+    fn name(&self) -> String {
+        self.bundle.info.name.clone()
+    }
+
+    fn request(&self, options: GenerationOptions) -> Result<GenerationRequest, GenerationError> {
+        Self::request(self, options)
+    }
+
+    fn sample_latents(
+        &self,
+        request: &GenerationRequest,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError> {
+        Self::sample_latents(self, request, seed, progress)
+    }
+
+    fn decode(
+        &self,
+        latents: Tensor<5>,
+        sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), GenerationError> {
+        Self::decode(self, latents, sink, progress)
+    }
+}
+
 /// A model that makes videos.
 #[derive(Clone, Debug)]
 pub struct Generator {

@@ -6,9 +6,10 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`options`] | [`GenerationOptions`], a request as somebody wrote it |
-//! | [`request`] | [`GenerationRequest`], checked once and right from then on |
+//! | [`request`] | [`GenerationRequest`], checked once and right from then on, against the [`Abilities`] of a model |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
-//! | [`generator`] | [`Generator`], which turns requests into frames |
+//! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
+//! | [`wan_generator`] | [`WanGenerator`], the same for Wan 2.1 |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | [`pixels`] | pictures to tensors and back |
@@ -29,12 +30,14 @@ pub mod outline;
 pub mod pixels;
 pub mod progress;
 pub mod request;
+pub mod wan_generator;
 
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
 pub use error::GenerationError;
-pub use generator::Generator;
+pub use generator::{Generator, VideoGenerator};
 pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};
-pub use request::GenerationRequest;
+pub use request::{Abilities, GenerationRequest};
+pub use wan_generator::{WanGenerator, WanPrompts};

@@ -12,31 +12,71 @@ use crate::GenerationError;
 pub const SIDE_STEP: u32 = (SPATIAL_FACTOR * PATCH) as u32;
 /// Shortest side in pixels.
 pub const MIN_SIDE: u32 = 2 * SIDE_STEP;
-/// Longest side in pixels.
-pub const MAX_SIDE: u32 = 1024;
 /// Most frames.
 pub const MAX_FRAMES: usize = 1025;
-/// Most tokens of one video, which bounds memory and time.
-pub const MAX_TOKENS: usize = 8192;
 /// How far a duration in seconds may be from one that works: what three decimals cannot say.
 const SECONDS_TOLERANCE: f64 = 0.001;
 
-/// Checks a picture's size.
-///
-/// # Errors
-/// [`GenerationError::Size`] with the nearest sizes that work.
-pub fn check_size([width, height]: [u32; 2]) -> Result<Resolution, GenerationError> {
-    let ([narrow, wide], [low, high]) = (nearest_sides(width), nearest_sides(height));
-    if narrow == width && low == height {
-        return Ok(Resolution::new(width, height)?);
+/// How large the videos of a model may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest side in pixels.
+    pub max_side: u32,
+    /// Most tokens of one video, which bounds memory and time.
+    pub max_tokens: usize,
+}
+
+impl Limits {
+    /// The limits of misora's own models.
+    pub const OWN: Self = Self { max_side: 1024, max_tokens: 8192 };
+
+    /// Checks a picture's size.
+    ///
+    /// # Errors
+    /// [`GenerationError::Size`] with the nearest sizes that work.
+    pub fn check_size(self, [width, height]: [u32; 2]) -> Result<Resolution, GenerationError> {
+        let ([narrow, wide], [low, high]) = (self.nearest_sides(width), self.nearest_sides(height));
+        if narrow == width && low == height {
+            return Ok(Resolution::new(width, height)?);
+        }
+        let (smaller, larger) = (format!("{narrow}x{low}"), format!("{wide}x{high}"));
+        Err(GenerationError::Size {
+            width,
+            height,
+            rule: format!("both sides must be multiples of {SIDE_STEP} from {MIN_SIDE} to {}", self.max_side),
+            nearest: one_or_two(smaller, larger),
+        })
     }
-    let (smaller, larger) = (format!("{narrow}x{low}"), format!("{wide}x{high}"));
-    Err(GenerationError::Size {
-        width,
-        height,
-        rule: format!("both sides must be multiples of {SIDE_STEP} from {MIN_SIDE} to {MAX_SIDE}"),
-        nearest: one_or_two(smaller, larger),
-    })
+
+    /// Checks a video as a whole and counts its tokens; size and length must be right by themselves.
+    ///
+    /// # Errors
+    /// [`GenerationError::TooManyTokens`] with what would fit.
+    pub fn check_tokens(self, resolution: Resolution, num_frames: usize) -> Result<usize, GenerationError> {
+        let latent_frames = num_frames / TEMPORAL_FACTOR + 1;
+        let tokens = latent_frames * tokens_per_frame(resolution);
+        if tokens <= self.max_tokens {
+            return Ok(tokens);
+        }
+        let frames = (self.max_tokens / tokens_per_frame(resolution)).saturating_sub(1) * TEMPORAL_FACTOR + 1;
+        let side = (self.max_tokens / latent_frames).isqrt() as u32 * SIDE_STEP;
+        Err(GenerationError::TooManyTokens {
+            width: resolution.width(),
+            height: resolution.height(),
+            frames: num_frames,
+            tokens,
+            limit: self.max_tokens,
+            advice: format!(
+                "at this size make at most {frames} frames, or at this length pictures of about {side}x{side}"
+            ),
+        })
+    }
+
+    /// The nearest sides that work, below and above; twice the same when it works itself or lies out of range.
+    fn nearest_sides(self, side: u32) -> [u32; 2] {
+        let inside = side.clamp(MIN_SIDE, self.max_side);
+        [inside / SIDE_STEP * SIDE_STEP, inside.next_multiple_of(SIDE_STEP)]
+    }
 }
 
 /// Checks a number of frames.
@@ -91,34 +131,6 @@ pub fn tokens_per_frame(resolution: Resolution) -> usize {
     (resolution.width() / SIDE_STEP) as usize * (resolution.height() / SIDE_STEP) as usize
 }
 
-/// Checks a video as a whole and counts its tokens; size and length must be right by themselves.
-///
-/// # Errors
-/// [`GenerationError::TooManyTokens`] with what would fit.
-pub fn check_tokens(resolution: Resolution, num_frames: usize) -> Result<usize, GenerationError> {
-    let latent_frames = num_frames / TEMPORAL_FACTOR + 1;
-    let tokens = latent_frames * tokens_per_frame(resolution);
-    if tokens <= MAX_TOKENS {
-        return Ok(tokens);
-    }
-    let frames = (MAX_TOKENS / tokens_per_frame(resolution) - 1) * TEMPORAL_FACTOR + 1;
-    let side = (MAX_TOKENS / latent_frames).isqrt() as u32 * SIDE_STEP;
-    Err(GenerationError::TooManyTokens {
-        width: resolution.width(),
-        height: resolution.height(),
-        frames: num_frames,
-        tokens,
-        limit: MAX_TOKENS,
-        advice: format!("at this size make at most {frames} frames, or at this length pictures of about {side}x{side}"),
-    })
-}
-
-/// The nearest sides that work, below and above; twice the same when it works itself or lies out of range.
-fn nearest_sides(side: u32) -> [u32; 2] {
-    let inside = side.clamp(MIN_SIDE, MAX_SIDE);
-    [inside / SIDE_STEP * SIDE_STEP, inside.next_multiple_of(SIDE_STEP)]
-}
-
 fn one_or_two(below: String, above: String) -> String {
     if below == above { format!("that works is {below}") } else { format!("that work are {below} and {above}") }
 }
@@ -140,7 +152,7 @@ mod tests {
     #[test]
     fn sizes_that_work_pass_and_others_hear_the_nearest() {
         for (width, height) in [(128, 128), (160, 96), (96, 160), (64, 64), (1024, 32)] {
-            assert_eq!(check_size([width, height]).unwrap(), Resolution::new(width, height).unwrap());
+            assert_eq!(Limits::OWN.check_size([width, height]).unwrap(), Resolution::new(width, height).unwrap());
         }
         for (size, nearest) in [
             ([100, 128], "the nearest that work are 96x128 and 112x128"),
@@ -148,7 +160,7 @@ mod tests {
             ([0, 0], "the nearest that works is 32x32"),
             ([100_000, 100_000], "the nearest that works is 1024x1024"),
         ] {
-            let message = message(check_size(size));
+            let message = message(Limits::OWN.check_size(size));
             assert!(message.ends_with(nearest), "{message}");
         }
     }
@@ -191,11 +203,11 @@ mod tests {
 
     #[test]
     fn large_and_long_together_hear_what_fits() {
-        assert_eq!(check_tokens(Resolution::new(128, 128).unwrap(), 33).unwrap(), 576);
+        assert_eq!(Limits::OWN.check_tokens(Resolution::new(128, 128).unwrap(), 33).unwrap(), 576);
         let size = Resolution::new(1024, 1024).unwrap();
-        assert_eq!(check_tokens(size, 5).unwrap(), MAX_TOKENS);
-        let message = message(check_tokens(size, 33));
+        assert_eq!(Limits::OWN.check_tokens(size, 5).unwrap(), Limits::OWN.max_tokens);
+        let message = message(Limits::OWN.check_tokens(size, 33));
         assert!(message.contains("at most 5 frames") && message.contains("about 480x480"), "{message}");
-        assert!(check_tokens(Resolution::new(480, 480).unwrap(), 33).is_ok());
+        assert!(Limits::OWN.check_tokens(Resolution::new(480, 480).unwrap(), 33).is_ok());
     }
 }

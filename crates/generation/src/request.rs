@@ -8,17 +8,76 @@ use models::{
 };
 use video::{FrameRate, Resolution};
 
-use crate::{GenerationError, GenerationOptions, Length, Outline, limits};
-
-/// What is made when nothing is said: 128×128, 33 frames, 20 steps.
-const DEFAULT_SIZE: [u32; 2] = [128, 128];
-const DEFAULT_FRAMES: usize = 33;
-const DEFAULT_STEPS: usize = 20;
-const DEFAULT_GUIDANCE_SCALE: f32 = 4.0;
-const DEFAULT_OUTLINE_STRENGTH: f32 = 0.6;
+use crate::{
+    GenerationError, GenerationOptions, Length, Outline,
+    limits::{self, Limits},
+};
 
 /// Characters in a token of the longest words.
 const CHARACTERS_PER_TOKEN: usize = 16;
+
+/// What a model can make, and what it makes when nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Abilities {
+    /// How large its videos may be.
+    pub limits: Limits,
+    /// Tokens of a prompt that it reads.
+    pub prompt_tokens: usize,
+    /// Frames per second.
+    pub frame_rate: u32,
+    /// Width and height in pixels.
+    pub size: [u32; 2],
+    /// Number of frames.
+    pub num_frames: usize,
+    /// Steps from noise to video.
+    pub num_inference_steps: usize,
+    /// How strongly the prompt is followed.
+    pub guidance_scale: f32,
+    /// How much of an outline is imagined anew; `None` for a model that makes none.
+    pub outline_strength: Option<f32>,
+    /// How the steps are taken.
+    pub sampler: Sampler,
+    /// Where the steps lie.
+    pub levels: Levels,
+}
+
+/// At which noise levels a model is sampled.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Levels {
+    /// Shifted by the number of tokens, from pure noise on.
+    ByTokens,
+    /// As a checkpoint of others says.
+    Wan(wan::SchedulerConfig),
+}
+
+impl Abilities {
+    /// Those of misora's own models.
+    pub fn of(info: &BundleInfo) -> Self {
+        Self {
+            limits: Limits::OWN,
+            prompt_tokens: info.text_encoder.max_tokens,
+            frame_rate: info.frame_rate,
+            size: [128, 128],
+            num_frames: 33,
+            num_inference_steps: 20,
+            guidance_scale: 4.0,
+            outline_strength: Some(0.6),
+            sampler: Sampler::default(),
+            levels: Levels::ByTokens,
+        }
+    }
+}
+
+impl Levels {
+    fn sigmas(self, num_tokens: usize, steps: usize) -> Result<Vec<Sigma>, DiffusionError> {
+        // The schedule also checks the number of steps.
+        let sigmas = Schedule::for_tokens(num_tokens).sigmas(steps)?;
+        match self {
+            Self::ByTokens => Ok(sigmas),
+            Self::Wan(scheduler) => scheduler.sigmas(steps).into_iter().map(Sigma::new).collect(),
+        }
+    }
+}
 
 /// A video that a model can make.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,20 +102,28 @@ impl GenerationRequest {
     /// # Errors
     /// [`GenerationError`] that says which wish cannot be met, why, and which one nearest to it can.
     pub fn new(options: GenerationOptions, info: &BundleInfo) -> Result<Self, GenerationError> {
-        let prompt = checked_text("prompt", &options.prompt, info)?;
+        Self::within(options, &Abilities::of(info))
+    }
+
+    /// As [`Self::new`], for any model.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn within(options: GenerationOptions, abilities: &Abilities) -> Result<Self, GenerationError> {
+        let prompt = checked_text("prompt", &options.prompt, abilities)?;
         if prompt.is_empty() {
             return Err(GenerationError::EmptyPrompt);
         }
-        let negative_prompt = checked_text("negative prompt", &options.negative_prompt.unwrap_or_default(), info)?;
-        let resolution = limits::check_size(options.size.unwrap_or(DEFAULT_SIZE))?;
-        let frame_rate = options.frame_rate.map_or_else(|| FrameRate::new(info.frame_rate, 1), Ok)?;
-        let num_frames = match options.length.unwrap_or(Length::Frames(DEFAULT_FRAMES)) {
+        let negative_prompt = checked_text("negative prompt", &options.negative_prompt.unwrap_or_default(), abilities)?;
+        let resolution = abilities.limits.check_size(options.size.unwrap_or(abilities.size))?;
+        let frame_rate = options.frame_rate.map_or_else(|| FrameRate::new(abilities.frame_rate, 1), Ok)?;
+        let num_frames = match options.length.unwrap_or(Length::Frames(abilities.num_frames)) {
             Length::Frames(num_frames) => limits::check_frames(num_frames)?,
             Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate)?,
         };
-        let num_tokens = limits::check_tokens(resolution, num_frames)?;
-        let steps = options.num_inference_steps.unwrap_or(DEFAULT_STEPS);
-        let outline = checked_outline(options.outline_strength, (resolution, num_frames, steps))?;
+        let num_tokens = abilities.limits.check_tokens(resolution, num_frames)?;
+        let steps = options.num_inference_steps.unwrap_or(abilities.num_inference_steps);
+        let outline = checked_outline((options.outline_strength, abilities), (resolution, num_frames, steps))?;
         let camera = options.camera.map(|path| checked_camera(path, num_frames)).transpose()?;
         Ok(Self {
             prompt,
@@ -64,10 +131,13 @@ impl GenerationRequest {
             resolution,
             num_frames,
             frame_rate,
-            sigmas: Schedule::for_tokens(num_tokens).sigmas(steps)?,
+            sigmas: abilities.levels.sigmas(num_tokens, steps)?,
             outline,
-            guidance: checked_guidance(options.guidance_scale, options.guidance_interval)?,
-            sampler: options.sampler.unwrap_or_default(),
+            guidance: checked_guidance(
+                options.guidance_scale.unwrap_or(abilities.guidance_scale),
+                options.guidance_interval,
+            )?,
+            sampler: options.sampler.unwrap_or(abilities.sampler),
             camera,
         })
     }
@@ -147,8 +217,8 @@ impl GenerationRequest {
     }
 }
 
-fn checked_text(which: &'static str, text: &str, info: &BundleInfo) -> Result<String, GenerationError> {
-    let limit = info.text_encoder.max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
+fn checked_text(which: &'static str, text: &str, abilities: &Abilities) -> Result<String, GenerationError> {
+    let limit = abilities.prompt_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
     let text = text.trim();
     let found = text.chars().count();
     if found > limit { Err(GenerationError::PromptLength { which, found, limit }) } else { Ok(text.to_owned()) }
@@ -156,15 +226,18 @@ fn checked_text(which: &'static str, text: &str, info: &BundleInfo) -> Result<St
 
 /// The outline for a strength; when none is given, as the model likes it.
 fn checked_outline(
-    strength: Option<f32>,
+    (strength, abilities): (Option<f32>, &Abilities),
     (resolution, num_frames, steps): (Resolution, usize, usize),
 ) -> Result<Option<Outline>, GenerationError> {
-    let wanted = strength.unwrap_or(DEFAULT_OUTLINE_STRENGTH);
+    let wanted = strength.or(abilities.outline_strength).unwrap_or(1.0);
     if !(wanted > 0.0 && wanted <= 1.0) {
         return Err(GenerationError::OutlineStrength { found: wanted });
     }
     if wanted == 1.0 {
         return Ok(None);
+    }
+    if abilities.outline_strength.is_none() {
+        return Err(GenerationError::ModelWithoutOutline);
     }
     let outline = Outline::of(resolution, num_frames / TEMPORAL_FACTOR + 1, (steps, Sigma::new(wanted)?))?;
     if outline.is_none() && strength.is_some() {
@@ -173,8 +246,8 @@ fn checked_outline(
     Ok(outline)
 }
 
-fn checked_guidance(scale: Option<f32>, interval: Option<[f32; 2]>) -> Result<Guidance, DiffusionError> {
-    let guidance = Guidance::new(scale.unwrap_or(DEFAULT_GUIDANCE_SCALE))?;
+fn checked_guidance(scale: f32, interval: Option<[f32; 2]>) -> Result<Guidance, DiffusionError> {
+    let guidance = Guidance::new(scale)?;
     let Some([low, high]) = interval else { return Ok(guidance) };
     guidance.within(Sigma::new(low)?, Sigma::new(high)?)
 }

@@ -15,6 +15,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Smaller blocks go to the system's allocator, which is good at them.
@@ -29,7 +30,7 @@ const ALIGN: usize = 4096;
 /// Keeps freed blocks of 64 KiB and more, up to a limit, and hands them out again.
 #[derive(Debug)]
 pub struct ReusingAllocator {
-    limit: usize,
+    limit: AtomicUsize,
     kept: Mutex<Kept>,
 }
 
@@ -43,7 +44,13 @@ struct Kept {
 impl ReusingAllocator {
     /// Keeps at most `limit` bytes that nobody uses.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, kept: Mutex::new(Kept { bytes: 0, heads: [0; CLASSES] }) }
+        Self { limit: AtomicUsize::new(limit), kept: Mutex::new(Kept { bytes: 0, heads: [0; CLASSES] }) }
+    }
+
+    /// Keeps at most `limit` bytes from now on, for work that has little memory to spare. What is kept already stays
+    /// until it is asked for.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// A kept block of this class, or null.
@@ -61,7 +68,7 @@ impl ReusingAllocator {
     /// Keeps a block; says no where the limit would be passed.
     fn keep(&self, block: *mut u8, class: usize, size: usize) -> bool {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = kept.bytes + size <= self.limit;
+        let room = kept.bytes + size <= self.limit.load(Ordering::Relaxed);
         if room {
             // SAFETY: the block is ours, at least SMALLEST bytes, and aligned.
             unsafe { block.cast::<usize>().write(kept.heads[class]) };
@@ -177,5 +184,12 @@ mod tests {
             blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
         }
         assert_eq!(allocator.kept.lock().unwrap().bytes, 2 * SMALLEST);
+        allocator.set_limit(0);
+        // SAFETY: as above.
+        unsafe {
+            let blocks = [(); 2].map(|()| allocator.alloc(layout));
+            blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
+        }
+        assert_eq!(allocator.kept.lock().unwrap().bytes, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! What stands between the projections and the attention: norm per head, then rotary positions.
+//! What stands between the projections and the attention: norm per head, or across all heads, then rotary positions.
 //!
 //! One pass forward (8 bytes a value) and one backward (12 bytes a value), plus the angles, which
 //! all heads share. In burn's operations the same takes about fifteen passes.
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::NORM_EPSILON;
 use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
-use crate::rms_norm::{inverse_root, norm_gradient};
+use crate::rms_norm::{Normed, inverse_root, norm_gradient};
 
 /// Rotation angles of every token, as cosines and sines.
 #[derive(Debug, Clone)]
@@ -27,9 +27,9 @@ pub struct Rotary {
 pub struct HeadNormRotary {
     /// Queries or keys `[N, heads·Dh]`.
     pub x: Tensor<2>,
-    /// One scale per channel of a head, `[Dh]`, shared by the heads.
+    /// One scale per channel of a normed group, `[Dg]`: of a head, and then shared by the heads, or of a whole row.
     pub weight: Tensor<1>,
-    /// How many heads stand side by side in a row.
+    /// How many normed groups stand side by side in a row: the number of heads, or 1 for a norm across heads.
     pub heads: usize,
     /// Positions, where the tokens have any.
     pub rotary: Option<Rotary>,
@@ -37,9 +37,10 @@ pub struct HeadNormRotary {
 
 /// Divides each head by its root mean square, scales it, and rotates its channel pairs.
 ///
-/// Formula:  n = x / √(mean(x²) + 1e-6) · weight  within each head, then for i < Dh/2
+/// Formula:  n = x / √(mean(x²) + 1e-6) · weight  within each normed group, then for i < Dh/2 of each head
 ///           y₂ᵢ = n₂ᵢ·cosᵢ − n₂ᵢ₊₁·sinᵢ,  y₂ᵢ₊₁ = n₂ᵢ₊₁·cosᵢ + n₂ᵢ·sinᵢ
 ///
+/// The width Dh of a head is twice that of the angles; a normed group holds one head, or several.
 /// No gradient flows into the angles in the fused form.
 ///
 /// # Shapes  as the fields say → `[N, heads·Dh]`
@@ -55,13 +56,13 @@ pub fn head_norm_rotary(input: HeadNormRotary) -> Tensor<2> {
         input.heads * head_width
     );
     if let Some(Rotary { cos, sin }) = &input.rotary {
-        let expected = [tokens, head_width / 2];
+        let [rows, pairs] = cos.dims();
         assert!(
-            head_width.is_multiple_of(2),
-            "head_norm_rotary: rotation needs pairs, but a head has {head_width} channels"
+            pairs > 0 && head_width.is_multiple_of(2 * pairs),
+            "head_norm_rotary: {head_width} channels do not divide into heads of {pairs} pairs"
         );
-        assert_eq!(cos.dims(), expected, "head_norm_rotary: cos must be [tokens, channels of a head / 2]");
-        assert_eq!(sin.dims(), expected, "head_norm_rotary: sin must be [tokens, channels of a head / 2]");
+        assert_eq!(rows, tokens, "head_norm_rotary: cos must be [tokens, channels of a head / 2]");
+        assert_eq!(sin.dims(), cos.dims(), "head_norm_rotary: sin must be [tokens, channels of a head / 2]");
     }
     let HeadNormRotary { x, weight, heads, rotary } = input;
     let angles = rotary.as_ref().is_none_or(|rotary| cpu::supported(&rotary.cos) && cpu::supported(&rotary.sin));
@@ -88,10 +89,10 @@ pub fn composite(input: HeadNormRotary) -> Tensor<2> {
     let Some(Rotary { cos, sin }) = rotary else {
         return normed.reshape([tokens, width]);
     };
-    let pairs = head_width / 2;
+    let [_, pairs] = cos.dims();
     let cos = cos.reshape([tokens, 1, pairs, 1]);
     let sin = sin.reshape([tokens, 1, pairs, 1]);
-    let normed = normed.reshape([tokens, heads, pairs, 2]);
+    let normed = normed.reshape([tokens, width / (2 * pairs), pairs, 2]);
     let even = normed.clone().narrow(3, 0, 1);
     let odd = normed.narrow(3, 1, 1);
     let first = even.clone() * cos.clone() - odd.clone() * sin.clone();
@@ -137,20 +138,27 @@ impl Operation<4> for HeadNorm {
 /// Cosines and sines, `[N, Dh/2]` each.
 type Angles<'a> = Option<[&'a [f32]; 2]>;
 
-/// The angles of token `row`.
+/// The angles of token `row`, one of `tokens`.
 #[inline(always)]
-fn angles_of(angles: Angles<'_>, row: usize, pairs: usize) -> Angles<'_> {
-    angles.map(|angles| angles.map(|values| &values[row * pairs..][..pairs]))
+fn angles_of(angles: Angles<'_>, row: usize, tokens: usize) -> Angles<'_> {
+    angles.map(|angles| {
+        angles.map(|values| {
+            let pairs = values.len() / tokens;
+            &values[row * pairs..][..pairs]
+        })
+    })
 }
 
-/// Rotates the channel pairs of one head, by the angles or back by them.
+/// Rotates the channel pairs of each head of a normed group, by the angles or back by them.
 #[inline(always)]
-fn rotate(head: &mut [f32], [cos, sin]: [&[f32]; 2], direction: f32) {
-    for ((pair, cos), sin) in head.chunks_exact_mut(2).zip(cos).zip(sin) {
-        let [even, odd] = [pair[0], pair[1]];
-        let sin = direction * sin;
-        pair[0] = even * cos - odd * sin;
-        pair[1] = odd * cos + even * sin;
+fn rotate(group: &mut [f32], [cos, sin]: [&[f32]; 2], direction: f32) {
+    for head in group.chunks_exact_mut(2 * cos.len()) {
+        for ((pair, cos), sin) in head.chunks_exact_mut(2).zip(cos).zip(sin) {
+            let [even, odd] = [pair[0], pair[1]];
+            let sin = direction * sin;
+            pair[0] = even * cos - odd * sin;
+            pair[1] = odd * cos + even * sin;
+        }
     }
 }
 
@@ -164,9 +172,9 @@ fn forward(heads: usize, x: &FlexTensor, weight: &FlexTensor, angles: Angles<'_>
             #[inline(always)]
             |_| {
                 for (row, (y, x)) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
-                    let angles = angles_of(angles, index * ROWS + row, channels / 2);
+                    let angles = angles_of(angles, index * ROWS + row, n);
                     for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                        let inverse = inverse_root(x);
+                        let inverse = inverse_root(x, NORM_EPSILON);
                         for ((y, x), scale) in y.iter_mut().zip(x).zip(scales) {
                             *y = x * inverse * scale;
                         }
@@ -202,12 +210,12 @@ fn backward(
             |_| {
                 result.copy_from_slice(grad);
                 for (row, (result, x)) in result.chunks_exact_mut(width).zip(x.chunks_exact(width)).enumerate() {
-                    let angles = angles_of(angles, index * ROWS + row, channels / 2);
+                    let angles = angles_of(angles, index * ROWS + row, n);
                     for (result, x) in result.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
                         if let Some(angles) = angles {
                             rotate(result, angles, -1.0);
                         }
-                        norm_gradient(x, scales, result, &mut sums);
+                        norm_gradient(Normed { x, scales, epsilon: NORM_EPSILON }, result, &mut sums);
                     }
                 }
             },

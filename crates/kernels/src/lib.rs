@@ -14,8 +14,9 @@
 //! | [`head_norm`] | [`head_norm_rotary`] for queries and keys |
 //! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
 //! | [`activation`] | [`gelu`], [`silu`] |
-//! | [`rms_norm`](mod@rms_norm) | [`rms_norm()`], [`rms_norm_silu`] |
+//! | [`rms_norm`](mod@rms_norm) | [`rms_norm()`], [`rms_norm_silu`], [`normalize`], [`normalize_silu`] |
 //! | [`conv`] | [`causal_conv3d`], channels last |
+//! | [`upsample`] | [`double_space`], channels last |
 //! | [`adamw`] | [`adamw_step`] with moving average, on slices |
 //! | [`allocator`] | [`ReusingAllocator`] for programs that make large tensors over and over |
 //!
@@ -44,6 +45,7 @@ pub mod linear;
 pub mod modulation;
 pub mod packing;
 pub mod rms_norm;
+pub mod upsample;
 
 pub use activation::{gelu, silu};
 pub use adamw::{AdamW, AdamWConfig, adamw_step};
@@ -54,7 +56,8 @@ pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
 pub use linear::linear;
 pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
 pub use packing::{Rows, Segments};
-pub use rms_norm::{rms_norm, rms_norm_silu};
+pub use rms_norm::{normalize, normalize_silu, rms_norm, rms_norm_silu};
+pub use upsample::double_space;
 
 /// Added to the mean square (or the variance) before its root is taken, in every norm here.
 pub const NORM_EPSILON: f32 = 1e-6;

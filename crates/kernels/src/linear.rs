@@ -87,10 +87,17 @@ impl Operation<2> for Product {
     }
 }
 
-/// Rows that one task multiplies: many, so that packing the weight does not count, but enough
-/// tasks for all threads. Each row is summed in the same order however the rows are divided.
+/// Most rows that one task multiplies: for more, the product would pack the weight a second time.
+const MOST_ROWS: usize = 512;
+/// Fewest, below which packing the weight takes longer than the product.
+const FEWEST_ROWS: usize = 64;
+
+/// Rows that one task multiplies: many, so that packing the weight does not count, and the same for all, as many tasks
+/// for each thread. Each row is summed in the same order however the rows are divided.
 fn rows_per_task(n: usize) -> usize {
-    (n / (4 * rayon::current_num_threads())).next_multiple_of(64).clamp(256, 1024)
+    let threads = rayon::current_num_threads();
+    let tasks = threads * n.div_ceil(threads * MOST_ROWS);
+    n.div_ceil(tasks.max(1)).next_multiple_of(4).max(FEWEST_ROWS)
 }
 
 fn forward(x: &FlexTensor, weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTensor {

@@ -23,7 +23,7 @@ use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit
 /// # Panics  when weight has another length than a row
 /// # Source  Zhang and Sennrich 2019
 pub fn rms_norm(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
-    apply(RmsNorm { then: Then::Nothing }, x, weight)
+    apply(RmsNorm { epsilon: NORM_EPSILON, then: Then::Nothing }, x, weight)
 }
 
 /// [`rms_norm`], then SiLU, in one pass: the pair that stands before a convolution.
@@ -33,14 +33,40 @@ pub fn rms_norm(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
 /// # Shapes  x `[N, C]`, weight `[C]` → `[N, C]`
 /// # Panics  when weight has another length than a row
 pub fn rms_norm_silu(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
-    apply(RmsNorm { then: Then::Silu }, x, weight)
+    apply(RmsNorm { epsilon: NORM_EPSILON, then: Then::Silu }, x, weight)
+}
+
+/// Brings every row to the length √C and scales each channel: [`rms_norm`] of rows however short.
+///
+/// Formula:  y = x·√C / ‖x‖ · weight, and 0 for a row of zeros
+///
+/// # Shapes  x `[N, C]`, weight `[C]` → `[N, C]`
+/// # Panics  when weight has another length than a row
+/// # Source  Wan Team 2025, the norm of the video autoencoder
+pub fn normalize(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
+    let [_, channels] = x.dims();
+    apply(RmsNorm { epsilon: length_epsilon(channels), then: Then::Nothing }, x, weight)
+}
+
+/// [`normalize`], then SiLU, in one pass.
+///
+/// # Shapes  x `[N, C]`, weight `[C]` → `[N, C]`
+/// # Panics  when weight has another length than a row
+pub fn normalize_silu(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
+    let [_, channels] = x.dims();
+    apply(RmsNorm { epsilon: length_epsilon(channels), then: Then::Silu }, x, weight)
+}
+
+/// What is added to the mean square so that no length is below 1e-12, as PyTorch's `normalize` has it.
+fn length_epsilon(channels: usize) -> f32 {
+    1e-24 / channels.max(1) as f32
 }
 
 fn apply(operation: RmsNorm, x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
     let ([_, channels], [length]) = (x.dims(), weight.dims());
     assert_eq!(channels, length, "rms_norm: x has {channels} channels, but weight has {length}");
     if !cpu::supported(&x) || !cpu::supported(&weight) {
-        let normed = composite(x, weight);
+        let normed = composite_with(x, weight, operation.epsilon);
         return if operation.then == Then::Silu { silu_composite(normed) } else { normed };
     }
     Tensor::from_dispatch(cpu::run(operation, [x.into_dispatch(), weight.into_dispatch()]))
@@ -48,12 +74,17 @@ fn apply(operation: RmsNorm, x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
 
 /// The meaning of [`rms_norm`] in burn's operations.
 pub fn composite(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
+    composite_with(x, weight, NORM_EPSILON)
+}
+
+fn composite_with(x: Tensor<2>, weight: Tensor<1>, epsilon: f32) -> Tensor<2> {
     let mean_square = (x.clone() * x.clone()).mean_dim(1);
-    x / (mean_square + NORM_EPSILON).sqrt() * weight.unsqueeze::<2>()
+    x / (mean_square + epsilon).sqrt() * weight.unsqueeze::<2>()
 }
 
 #[derive(Debug, Clone, Copy)]
 struct RmsNorm {
+    epsilon: f32,
     then: Then,
 }
 
@@ -77,7 +108,7 @@ impl Operation<2> for RmsNorm {
                 #[inline(always)]
                 |fma| {
                     for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                        let inverse = inverse_root(x);
+                        let inverse = inverse_root(x, self.epsilon);
                         for ((y, x), scale) in y.iter_mut().zip(x).zip(scales) {
                             *y = x * inverse * scale;
                         }
@@ -110,12 +141,12 @@ impl Operation<2> for RmsNorm {
                     for ((result, x), grad) in rows.zip(grad.chunks_exact(channels)) {
                         result.copy_from_slice(grad);
                         if self.then == Then::Silu {
-                            let inverse = inverse_root(x);
+                            let inverse = inverse_root(x, self.epsilon);
                             for ((result, x), scale) in result.iter_mut().zip(x).zip(scales) {
                                 *result *= silu_slope(x * inverse * scale, fma);
                             }
                         }
-                        norm_gradient(x, scales, result, &mut sums);
+                        norm_gradient(Normed { x, scales, epsilon: self.epsilon }, result, &mut sums);
                     }
                 },
             );
@@ -128,8 +159,16 @@ impl Operation<2> for RmsNorm {
 
 /// 1 / √(mean(x²) + ε)
 #[inline(always)]
-pub(crate) fn inverse_root(x: &[f32]) -> f32 {
-    (dot(x, x) / x.len() as f32 + NORM_EPSILON).sqrt().recip()
+pub(crate) fn inverse_root(x: &[f32], epsilon: f32) -> f32 {
+    (dot(x, x) / x.len() as f32 + epsilon).sqrt().recip()
+}
+
+/// A row, what its channels are scaled by once it is normed, and what is added to its mean square.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Normed<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) scales: &'a [f32],
+    pub(crate) epsilon: f32,
 }
 
 /// Turns the gradient of `x · inverse_root(x) · scales` into that of `x`, in place, and adds to
@@ -137,8 +176,8 @@ pub(crate) fn inverse_root(x: &[f32]) -> f32 {
 ///
 /// Formula:  with n = x·r and g = grad·scale, dx = r · (g − n · mean(g·n)),  dscale = grad·n
 #[inline(always)]
-pub(crate) fn norm_gradient(x: &[f32], scales: &[f32], grad: &mut [f32], scale_sums: &mut [f32]) {
-    let inverse = inverse_root(x);
+pub(crate) fn norm_gradient(Normed { x, scales, epsilon }: Normed<'_>, grad: &mut [f32], scale_sums: &mut [f32]) {
+    let inverse = inverse_root(x, epsilon);
     for (((grad, x), scale), sum) in grad.iter_mut().zip(x).zip(scales).zip(scale_sums) {
         *sum += *grad * x * inverse;
         *grad *= scale;

@@ -130,3 +130,51 @@ fn a_row_outside_of_the_table_is_named() {
     let rows = &Rows::new([0, 2]);
     modulated_layer_norm(ModulatedLayerNorm { x: random([2, 4]), shift: table.clone(), scale: table, rows });
 }
+
+#[test]
+fn fast_convolution_gives_what_direct_summation_gives() {
+    // Sides that four does not divide, still pictures, several samples, one and three taps in time.
+    for ([batch, frames, height, width], kt) in [([2, 3, 17, 30], 3), ([1, 1, 32, 33], 1), ([1, 5, 9, 40], 3)] {
+        let shape = [batch, frames + kt - 1, height, width, 64];
+        let (x, weight, bias) = (random(shape), random([kt * 9 * 64, 80]), random([80]));
+        let conv = |x, weight, bias| CausalConv3d { x, weight, bias, kernel: [kt, 3, 3] };
+        // What may be differentiated is summed directly.
+        let direct = values(causal_conv3d(conv(x.clone(), weight.clone(), bias.clone())));
+        let fast = values(causal_conv3d(conv(x.inner(), weight.inner(), bias.inner())));
+        let largest = direct.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        let error = direct.iter().zip(&fast).fold(0.0f32, |error, (a, b)| error.max((a - b).abs())) / largest;
+        assert!(error > 0.0 && error < 1e-5, "{kt}: {error}");
+    }
+}
+
+#[test]
+fn norms_of_short_rows_and_of_groups_of_heads() {
+    let device = Device::default();
+    // Rows far shorter than any epsilon, and a row of zeros.
+    let x = Tensor::<2>::from_floats([[3e-8, 4e-8], [0.0, 0.0], [-5.0, 12.0]], &device);
+    let weight = Tensor::<1>::from_floats([1.0, 2.0], &device);
+    let root = 2.0f32.sqrt();
+    let expected = [0.6 * root, 1.6 * root, 0.0, 0.0, -5.0 / 13.0 * root, 24.0 / 13.0 * root];
+    let got = values(normalize(x.clone(), weight.clone()));
+    assert!(got.iter().zip(expected).all(|(got, expected)| (got - expected).abs() < 1e-6), "{got:?}");
+    let silu: Vec<f32> = expected.iter().map(|x| x / (1.0 + (-x).exp())).collect();
+    let got = values(normalize_silu(x, weight));
+    assert!(got.iter().zip(&silu).all(|(got, expected)| (got - expected).abs() < 1e-6), "{got:?}");
+
+    // Normed over both heads, rotated within each.
+    let (x, weight) = (random([3, 8]), random([8]));
+    let rotary = Rotary { cos: random([3, 2]), sin: random([3, 2]) };
+    let input = HeadNormRotary { x, weight, heads: 1, rotary: Some(rotary) };
+    let (fused, composite) = (values(head_norm_rotary(input.clone())), values(head_norm::composite(input)));
+    assert!(fused.iter().zip(&composite).all(|(a, b)| (a - b).abs() < 1e-5), "{fused:?} {composite:?}");
+}
+
+#[test]
+fn doubled_sides_repeat_every_position() {
+    let x = random([2, 1, 3, 2, 5]).require_grad();
+    let (y, expected) = (double_space(x.clone()), upsample::composite(x.clone()));
+    assert_eq!(values(y.clone()), values(expected.clone()));
+    let gradient = |y: Tensor<5>| values(x.grad(&(y.clone() * y).sum().backward()).unwrap());
+    let close = gradient(y).into_iter().zip(gradient(expected)).all(|(a, b)| (a - b).abs() < 1e-5);
+    assert!(close);
+}

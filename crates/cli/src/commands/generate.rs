@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use diffusion::Sampler;
-use generation::{GenerationOptions, GenerationRequest, Generator, Length};
+use generation::{GenerationOptions, GenerationRequest, Length, VideoGenerator};
 use serde::Serialize;
 use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
@@ -42,10 +42,10 @@ pub struct Generate {
     /// Length from the first frame to the last
     #[arg(long, conflicts_with = "frames", allow_negative_numbers = true)]
     seconds: Option<f64>,
-    /// Number of frames: 1, 5, 9, 13, … [default: 33, or 1 for a picture]
+    /// Number of frames: 1, 5, 9, 13, … [default: the model's own, such as 33; 1 for a picture]
     #[arg(long)]
     frames: Option<usize>,
-    /// Width and height in pixels, multiples of 16 [default: 128x128]
+    /// Width and height in pixels, multiples of 16 [default: the model's own, such as 128x128]
     #[arg(long, value_name = "WxH", value_parser = value::size)]
     size: Option<[u32; 2]>,
     /// Frames per second, such as 24 or 30000/1001 [default: the model's own]
@@ -54,10 +54,10 @@ pub struct Generate {
     /// Which of all possible videos of this prompt
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Steps from noise to video: more is slower and finer [default: 20]
+    /// Steps from noise to video: more is slower and finer [default: the model's own, such as 20]
     #[arg(long)]
     steps: Option<usize>,
-    /// How strongly the prompt is followed, 1 to about 10 [default: 4]
+    /// How strongly the prompt is followed, 1 to about 10 [default: the model's own, such as 4]
     #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
     guidance: Option<f32>,
     /// Noise levels between which guidance acts, such as 0.2-0.9 [default: all]
@@ -98,7 +98,7 @@ impl Generate {
             bail!("the video and the JSON cannot both go to standard output; name a file with --output");
         }
         let options = self.options(target.as_ref())?;
-        let generator = self.model.load()?;
+        let generator = self.model.load_any()?;
         let request = generator.request(options)?;
         if target.as_ref().is_some_and(Target::is_still) && request.num_frames() > 1 {
             bail!(
@@ -111,10 +111,10 @@ impl Generate {
         for (output, _) in &outputs {
             output.check(request.resolution(), request.frame_rate())?;
         }
-        let (made, clips) = self.make(&generator, &request, &outputs)?;
+        let (made, clips) = self.make(generator.as_ref(), &request, &outputs)?;
         let sheet = self.write_sheet(&target, &clips)?;
         if self.json {
-            return print::json(&self.report(&generator, &request, (&made, sheet.as_ref())));
+            return print::json(&self.report(generator.as_ref(), &request, (&made, sheet.as_ref())));
         }
         if target != Target::Stdout {
             made.iter().try_for_each(|made| print::line(describe(made, &request)))?;
@@ -159,7 +159,7 @@ impl Generate {
     /// Makes the videos one after another, and keeps the frames where they are shown again.
     fn make(
         &self,
-        generator: &Generator,
+        generator: &dyn VideoGenerator,
         request: &GenerationRequest,
         outputs: &[(Target, u64)],
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
@@ -201,7 +201,7 @@ impl Generate {
 
     fn report(
         &self,
-        generator: &Generator,
+        generator: &dyn VideoGenerator,
         request: &GenerationRequest,
         (made, sheet): (&[Made], Option<&Target>),
     ) -> serde_json::Value {
@@ -220,7 +220,7 @@ impl Generate {
                 "sampler": request.sampler(),
                 "guidance": request.guidance(),
                 "outline": request.outline().map(|outline| outline.strength),
-                "model": generator.bundle().info.name,
+                "model": generator.name(),
                 "device": self.model.device_name(),
             },
             "videos": made,

@@ -7,6 +7,7 @@ mod generate;
 mod info;
 mod model_choice;
 mod models;
+mod module;
 mod train;
 mod worlds;
 
@@ -24,6 +25,7 @@ pub enum Command {
     Dataset(dataset::Dataset),
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
+    Module(module::Module),
     Completions(completions::Completions),
 }
 
@@ -38,6 +40,7 @@ impl Command {
             Self::Dataset(command) => command.run(),
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
+            Self::Module(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }

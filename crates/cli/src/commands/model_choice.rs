@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use generation::{DeviceKind, Generator, nano};
+use generation::{DeviceKind, Generator, VideoGenerator, WanGenerator, nano};
 use models::Bundle;
+use wan::WanFolder;
 
 use crate::value;
 
 /// Options of every command that runs a model.
 #[derive(Args)]
 pub struct ModelChoice {
-    /// A model folder, instead of the model that is built in
+    /// A model folder, instead of the model that is built in; `generate` also takes a Wan 2.1 folder of diffusers
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     #[command(flatten)]
@@ -35,6 +36,17 @@ impl ModelChoice {
             None => nano::load(&device)?,
         };
         Ok(Generator::new(bundle))
+    }
+
+    /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers.
+    pub fn load_any(&self) -> anyhow::Result<Box<dyn VideoGenerator>> {
+        match &self.model {
+            Some(folder) if WanFolder::is_one(folder) => {
+                crate::keep_little_memory();
+                Ok(Box::new(WanGenerator::open(folder, &self.device.device.open()?)?))
+            }
+            _ => Ok(Box::new(self.load()?)),
+        }
     }
 
     /// Name of the device.

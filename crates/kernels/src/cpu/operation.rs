@@ -42,6 +42,11 @@ pub(crate) fn supported<const D: usize>(tensor: &Tensor<D>) -> bool {
     }
 }
 
+/// Whether a tensor may be asked for a gradient, or leads back to one that may.
+pub(crate) fn tracked_by_autodiff(tensor: &DispatchTensor) -> bool {
+    tensor.autodiff != DispatchAutodiffContext::Disabled
+}
+
 /// Runs an operation, recording its backward where any input is tracked.
 ///
 /// # Panics  when an input is not [`supported`]

@@ -6,7 +6,7 @@
 //! Inside of [`vectorize`], write `for` loops: what `for_each`, `fold` or `map` is given becomes a
 //! function of its own, which need not be inlined, and is then compiled without the wide vectors.
 
-use std::ops::{Add, Mul};
+use std::ops::{Add, Mul, Sub};
 
 /// Runs `body`, compiled for the widest vectors that this processor has.
 ///
@@ -123,6 +123,14 @@ impl Add for Lanes {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b)
+    }
+}
+
+impl Sub for Lanes {
+    type Output = Self;
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
     }
 }
 

@@ -1,0 +1,178 @@
+//! `misora module`.
+
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::{Context, bail};
+use burn::tensor::{Device, Tensor};
+use clap::{Args, ValueEnum};
+use models::checkpoint::{self, NamedTensors, Precision};
+use serde_json::json;
+use wan::{WanFolder, tensor_file::TensorFile, text::TextInput, transformer::TransformerInput};
+
+use crate::{interrupt, interrupt::Careful, print};
+
+/// Run one part of an open checkpoint on given tensors, so that it can be held against a reference
+#[derive(Args)]
+#[command(after_help = "\
+The model is a folder in the layout of diffusers. What a part takes, and what it gives:
+  transformer  hidden_states [B,C,T,H,W], timestep [B], encoder_hidden_states [B,N,D] and, for models that take
+               an image, encoder_hidden_states_image [B,M,D]; gives sample [B,C,T,H,W]
+  vae-decode   latents [B,C,T,H,W]; gives sample [B,3,4T-3,8H,8W]
+  vae-encode   sample [B,3,4k+1,H,W]; gives latents, the mean of their distribution
+  text         input_ids and attention_mask [B,N]; gives prompt_embeds [B,N,D]
+
+Prints one JSON object: the seconds of each run, without reading the weights, and the most memory ever used.
+
+Example:
+  misora module vae-decode --model Wan2.1-T2V-1.3B-Diffusers --input latents.safetensors --output pixels.safetensors")]
+pub struct Module {
+    /// Which part
+    part: Part,
+    /// The model folder
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// The tensors to run it on
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+    /// Where its output goes, as safetensors
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// How often to run it
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    repeat: u64,
+    /// Type of the numbers that are computed with
+    #[arg(long, default_value = "f32")]
+    precision: ModulePrecision,
+    /// Threads to compute on [default: one for each core]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    threads: Option<u64>,
+}
+
+/// A part of a checkpoint.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Part {
+    /// Latents, timestep and prompt to velocity
+    Transformer,
+    /// Latents to pixels
+    VaeDecode,
+    /// Pixels to latents
+    VaeEncode,
+    /// Token ids to embeddings
+    Text,
+}
+
+/// What numbers are computed with.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModulePrecision {
+    /// 32 bits
+    F32,
+}
+
+/// A part with its weights and inputs in place.
+type Runner = Box<dyn Fn() -> anyhow::Result<NamedTensors>>;
+
+impl Module {
+    pub fn run(self) -> anyhow::Result<()> {
+        let ModulePrecision::F32 = self.precision;
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads as usize)
+                .build_global()
+                .context("cannot set --threads")?;
+        }
+        if self.output.is_dir() {
+            bail!("--output {} is a folder; name a file that ends in .safetensors", self.output.display());
+        }
+        crate::keep_little_memory();
+        let folder = WanFolder::open(&self.model)?;
+        let input = TensorFile::open(&self.input)?;
+        let runner = self.part.prepare(&folder, &input)?;
+        let (mut seconds, mut output) = (Vec::new(), NamedTensors::new());
+        for _ in 0..self.repeat {
+            // The last output is dropped first: two at once would count as memory.
+            output.clear();
+            let begun = Instant::now();
+            output = runner()?;
+            seconds.push(begun.elapsed().as_secs_f64());
+            if interrupt::flow().is_break() {
+                bail!("stopped; nothing was written");
+            }
+        }
+        let _careful = Careful::begin();
+        checkpoint::save_tensors(&output, &self.output, Precision::F32)?;
+        print::line(json!({ "seconds": seconds, "peak_rss_bytes": peak_rss_bytes() }))
+    }
+}
+
+impl Part {
+    fn prepare(self, folder: &WanFolder, input: &TensorFile) -> anyhow::Result<Runner> {
+        let device = Device::flex();
+        Ok(match self {
+            Self::Transformer => {
+                let transformer = folder.transformer(&device)?;
+                let hidden_states: Tensor<5> = input.floats("hidden_states", &device)?;
+                let timesteps = values(input.floats::<1>("timestep", &device)?)?;
+                let text: Tensor<3> = input.floats("encoder_hidden_states", &device)?;
+                let image = "encoder_hidden_states_image";
+                let image: Option<Tensor<3>> =
+                    if input.has(image) { Some(input.floats(image, &device)?) } else { None };
+                Box::new(move || {
+                    named(
+                        "sample",
+                        transformer.forward(TransformerInput {
+                            hidden_states: hidden_states.clone(),
+                            timesteps: &timesteps,
+                            encoder_hidden_states: text.clone(),
+                            encoder_hidden_states_image: image.clone(),
+                        })?,
+                    )
+                })
+            }
+            Self::VaeDecode => {
+                let decoder = folder.decoder(&device)?;
+                let latents: Tensor<5> = input.floats("latents", &device)?;
+                Box::new(move || named("sample", decoder.decode(latents.clone())?))
+            }
+            Self::VaeEncode => {
+                let encoder = folder.encoder(&device)?;
+                let sample: Tensor<5> = input.floats("sample", &device)?;
+                Box::new(move || named("latents", encoder.encode(sample.clone())?))
+            }
+            Self::Text => {
+                let encoder = folder.text_encoder(&device)?;
+                let (ids, shape) = input.indices("input_ids")?;
+                let (mask, mask_shape) = input.indices("attention_mask")?;
+                if mask_shape != shape {
+                    bail!(
+                        "attention_mask has the shape {mask_shape:?}, but input_ids {shape:?}; they must be the same"
+                    );
+                }
+                let present: Vec<bool> = mask.iter().map(|mask| *mask > 0).collect();
+                Box::new(move || {
+                    let input = TextInput { ids: &ids, present: &present, length: shape[1] };
+                    named("prompt_embeds", encoder.forward(&input)?)
+                })
+            }
+        })
+    }
+}
+
+fn named<const D: usize>(name: &str, tensor: Tensor<D>) -> anyhow::Result<NamedTensors> {
+    Ok(NamedTensors::from([(name.to_owned(), tensor.try_into_data()?)]))
+}
+
+fn values(tensor: Tensor<1>) -> anyhow::Result<Vec<f32>> {
+    Ok(tensor.try_into_vec_as()?)
+}
+
+/// The most memory that the program has ever had in place, as the system counts it.
+fn peak_rss_bytes() -> u64 {
+    // SAFETY: a zeroed `rusage` is a valid one, and the call only writes it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        usage
+    };
+    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+    u64::try_from(usage.ru_maxrss).unwrap_or(0) * unit
+}

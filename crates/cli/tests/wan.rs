@@ -1,0 +1,80 @@
+//! Open checkpoints: single parts on given tensors, and a video of a prompt.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+mod support;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::Device;
+use support::Place;
+use wan::tensor_file::TensorFile;
+
+fn goldens() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../wan/tests/goldens")
+}
+
+/// Inputs of one part out of the goldens, under the names that the part takes.
+fn write_input(place: &Place, prefix: &str, names: &[&str]) {
+    let bytes = fs::read(goldens().join("wan.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let views = names.iter().map(|name| (*name, file.tensor(&format!("{prefix}.{name}")).unwrap()));
+    fs::write(place.path("in.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+fn module<'a>(part: &'a str, model: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let files = ["--model", model, "--input", "in.safetensors", "--output", "out.safetensors"];
+    [&["module", part], &files[..], more].concat()
+}
+
+#[test]
+fn parts_run_on_given_tensors_and_write_what_they_give() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let model = model.to_str().unwrap();
+    for (part, prefix, names, output, shape) in [
+        (
+            "transformer",
+            "transformer.batch",
+            &["hidden_states", "timestep", "encoder_hidden_states"][..],
+            "sample",
+            &[2, 4, 3, 4, 6][..],
+        ),
+        ("vae-decode", "vae.clip", &["latents"], "sample", &[1, 3, 13, 8, 16]),
+        ("vae-encode", "vae.clip", &["sample"], "latents", &[1, 4, 4, 1, 2]),
+        ("text", "text.batch", &["input_ids", "attention_mask"], "prompt_embeds", &[2, 7, 16]),
+    ] {
+        write_input(&place, prefix, names);
+        let said = place.run(&module(part, model, &["--repeat", "2", "--threads", "1"])).json();
+        assert_eq!(said["seconds"].as_array().unwrap().len(), 2, "{said}");
+        assert!(said["peak_rss_bytes"].as_u64().unwrap() > 1 << 20, "{said}");
+        let bytes = fs::read(place.path("out.safetensors")).unwrap();
+        let written = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(written.tensor(output).unwrap().shape(), shape, "{part}");
+        assert_eq!(written.len(), 1);
+    }
+    let file = TensorFile::open(&place.path("out.safetensors")).unwrap();
+    assert!(file.floats::<3>("prompt_embeds", &Device::flex()).is_ok());
+}
+
+#[test]
+fn parts_refuse_what_does_not_fit() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let model = model.to_str().unwrap();
+    write_input(&place, "vae.clip", &["latents"]);
+    place.run(&module("vae-decode", "nowhere", &[])).refused("model_index.json");
+    place.run(&module("transformer", model, &[])).refused("hidden_states");
+    place.run(&module("vae-decode", model, &["--precision", "f8"])).wrong_usage("f32");
+    place.run(&module("decoder", model, &[])).wrong_usage("vae-decode");
+    assert!(!place.path("out.safetensors").exists());
+}
+
+#[test]
+fn a_wan_folder_makes_a_video_of_a_prompt() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let arguments = ["generate", "a red ball", "--model", model.to_str().unwrap(), "--steps", "2", "--size", "32x32"];
+    let said = place.run(&[&arguments[..], &["--frames", "5", "-o", "ball.mp4", "--json"]].concat()).json();
+    assert_eq!((&said["frames"], &said["fps"], &said["settings"]["model"]), (&5.into(), &"16".into(), &"model".into()));
+    assert!(fs::metadata(place.path("ball.mp4")).unwrap().len() > 500);
+}

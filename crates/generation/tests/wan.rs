@@ -1,0 +1,84 @@
+//! The whole pipeline with a tiny Wan model, against what diffusers makes of the same noise and prompts.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Tensor};
+use generation::{GenerationError, GenerationOptions, Length, Phase, Silent, VideoGenerator, WanGenerator, WanPrompts};
+use wan::tensor_file::TensorFile;
+
+fn goldens() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../wan/tests/goldens")
+}
+
+fn generator() -> WanGenerator {
+    WanGenerator::open(&goldens().join("model"), &Device::flex()).unwrap()
+}
+
+fn options() -> GenerationOptions {
+    GenerationOptions {
+        size: Some([32, 32]),
+        length: Some(Length::Frames(5)),
+        num_inference_steps: Some(4),
+        ..GenerationOptions::new("a red ball")
+    }
+}
+
+fn values(tensor: Tensor<5>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+#[test]
+fn four_steps_give_the_latents_of_diffusers() {
+    let file = TensorFile::open(&goldens().join("wan.safetensors")).unwrap();
+    let get = |name: &str| file.floats::<3>(name, &Device::flex()).unwrap();
+    let noise = file.floats::<5>("pipeline.noise", &Device::flex()).unwrap();
+    let prompts =
+        WanPrompts { prompt: get("pipeline.prompt_embeds"), negative: get("pipeline.negative_prompt_embeds") };
+    let generator = generator();
+    let request = generator.request(options()).unwrap();
+    let ours = values(generator.sample(&request, noise, prompts, &mut Silent).unwrap());
+    let theirs = values(file.floats::<5>("pipeline.latents", &Device::flex()).unwrap());
+    let norm = |values: Vec<f64>| values.iter().map(|value| value * value).sum::<f64>().sqrt();
+    let difference = norm(ours.iter().zip(&theirs).map(|(ours, theirs)| f64::from(ours - theirs)).collect());
+    let error = difference / norm(theirs.iter().map(|value| f64::from(*value)).collect());
+    println!("pipeline.latents: {error:.1e}");
+    assert!(error <= 1e-3, "{error:e}");
+}
+
+#[test]
+fn a_request_becomes_frames_always_the_same_ones() {
+    let generator = generator();
+    let request = generator.request(options()).unwrap();
+    let clip = |seed| {
+        let (mut frames, mut phases) = (Vec::new(), Vec::new());
+        let mut progress = |phase: Phase, done: usize, total: usize| {
+            phases.push((phase, done, total));
+            std::ops::ControlFlow::Continue(())
+        };
+        let latents = generator.sample_latents(&request, seed, &mut progress).unwrap();
+        let mut sink = |frame: video::Frame| {
+            frames.push(frame);
+            Ok(())
+        };
+        generator.decode(latents, &mut sink, &mut progress).unwrap();
+        assert_eq!(phases.first(), Some(&(Phase::Sampling, 0, 4)));
+        assert_eq!(phases.last(), Some(&(Phase::Decoding, 5, 5)));
+        frames
+    };
+    let frames = clip(3);
+    assert_eq!((frames.len(), frames[0].resolution().width()), (5, 32));
+    assert_eq!(frames, clip(3));
+    assert_ne!(frames, clip(4));
+}
+
+#[test]
+fn what_the_model_cannot_make_is_refused() {
+    let refused = |options| generator().request(options).unwrap_err().to_string();
+    assert!(refused(GenerationOptions { size: Some([840, 480]), ..options() }).contains("832x480"));
+    assert!(refused(GenerationOptions { size: Some([1296, 480]), ..options() }).contains("to 1280"));
+    assert!(refused(GenerationOptions { length: Some(Length::Frames(6)), ..options() }).contains("5 and 9"));
+    assert!(refused(GenerationOptions { camera: Some(Vec::new()), ..options() }).contains("camera"));
+    let error = WanGenerator::open(Path::new("nowhere"), &Device::flex()).unwrap_err();
+    assert!(matches!(error, GenerationError::Wan(_)), "{error}");
+}

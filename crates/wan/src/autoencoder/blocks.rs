@@ -1,0 +1,150 @@
+//! What encoder and decoder are made of. Everything is channels last, `[B, T, H, W, C]`.
+
+use burn::tensor::Tensor;
+use kernels::{Attention, CausalConv3d, Segments};
+
+use super::stream::StreamState;
+use crate::{layers::Linear, weights::Scope};
+
+/// Convolution over space and, where its kernel has three frames, over this frame and the two before it.
+#[derive(Clone, Debug)]
+pub(super) struct CausalConv {
+    weight: Tensor<2>,
+    bias: Tensor<1>,
+    kernel: [usize; 3],
+}
+
+impl CausalConv {
+    /// Three taps along each axis, the usual one.
+    pub(super) fn load(scope: &Scope<'_>, channels: [usize; 2]) -> Self {
+        Self::load_kernel(scope, channels, [3, 3, 3], &[3, 3, 3])
+    }
+
+    /// Three frames of one position.
+    pub(super) fn load_temporal(scope: &Scope<'_>, channels: [usize; 2]) -> Self {
+        Self::load_kernel(scope, channels, [3, 1, 1], &[3, 1, 1])
+    }
+
+    /// Three by three positions of one frame.
+    pub(super) fn load_spatial(scope: &Scope<'_>, channels: [usize; 2]) -> Self {
+        Self::load_kernel(scope, channels, [1, 3, 3], &[3, 3])
+    }
+
+    fn load_kernel(scope: &Scope<'_>, [inputs, outputs]: [usize; 2], kernel: [usize; 3], stored: &[usize]) -> Self {
+        let weight = scope.convolution("weight", [inputs, outputs], stored);
+        Self { weight, bias: scope.values("bias", &[outputs], [outputs]), kernel }
+    }
+
+    /// # Shapes  x: `[B, T, H, W, in]` → `[B, T, H, W, out]`
+    pub(super) fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        let x = if self.kernel[0] > 1 { state.extend(x) } else { x };
+        let (weight, bias, kernel) = (self.weight.clone(), self.bias.clone(), self.kernel);
+        kernels::causal_conv3d(CausalConv3d { x, weight, bias, kernel })
+    }
+}
+
+/// Brings the channels of each position to the length √C and scales them.
+#[derive(Clone, Debug)]
+pub(super) struct Norm {
+    weight: Tensor<1>,
+}
+
+impl Norm {
+    /// The weight has `axes` axes in the file, all but the first of them 1.
+    pub(super) fn load(scope: &Scope<'_>, width: usize, axes: usize) -> Self {
+        let stored: Vec<usize> = std::iter::once(width).chain(std::iter::repeat_n(1, axes - 1)).collect();
+        Self { weight: scope.values("gamma", &stored, [width]) }
+    }
+
+    pub(super) fn forward_silu(&self, x: Tensor<5>) -> Tensor<5> {
+        let [b, t, h, w, c] = x.dims();
+        kernels::normalize_silu(x.reshape([b * t * h * w, c]), self.weight.clone()).reshape([b, t, h, w, c])
+    }
+}
+
+/// `shortcut(x) + conv2(conv1(x))`, each convolution after a norm and SiLU.
+#[derive(Clone, Debug)]
+pub(super) struct ResidualBlock {
+    norms: [Norm; 2],
+    convolutions: [CausalConv; 2],
+    shortcut: Option<Linear>,
+}
+
+impl ResidualBlock {
+    pub(super) fn load(scope: &Scope<'_>, [inputs, outputs]: [usize; 2]) -> Self {
+        let shortcut = || Linear::load_convolution(&scope.child("conv_shortcut"), [inputs, outputs], &[1, 1, 1]);
+        Self {
+            norms: [Norm::load(&scope.child("norm1"), inputs, 4), Norm::load(&scope.child("norm2"), outputs, 4)],
+            convolutions: [
+                CausalConv::load(&scope.child("conv1"), [inputs, outputs]),
+                CausalConv::load(&scope.child("conv2"), [outputs, outputs]),
+            ],
+            shortcut: (inputs != outputs).then(shortcut),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        let mut hidden = x.clone();
+        for (norm, convolution) in self.norms.iter().zip(&self.convolutions) {
+            hidden = convolution.forward(norm.forward_silu(hidden), state);
+        }
+        hidden
+            + match &self.shortcut {
+                Some(shortcut) => shortcut.forward_positions(x),
+                None => x,
+            }
+    }
+}
+
+/// Attention of the positions of a frame among themselves, with one head.
+#[derive(Clone, Debug)]
+struct FrameAttention {
+    norm: Norm,
+    projections: [Linear; 3],
+    output: Linear,
+}
+
+impl FrameAttention {
+    fn load(scope: &Scope<'_>, width: usize) -> Self {
+        let projections = Linear::load_convolution(&scope.child("to_qkv"), [width, 3 * width], &[1, 1]);
+        Self {
+            norm: Norm::load(&scope.child("norm"), width, 3),
+            projections: projections.split(width),
+            output: Linear::load_convolution(&scope.child("proj"), [width, width], &[1, 1]),
+        }
+    }
+
+    fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let [b, t, h, w, c] = x.dims();
+        let flat = x.reshape([b * t * h * w, c]);
+        let normed = kernels::normalize(flat.clone(), self.norm.weight.clone());
+        let [query, key, value] = self.projections.each_ref().map(|projection| projection.forward(normed.clone()));
+        let frames = &Segments::new(std::iter::repeat_n(h * w, b * t));
+        let attended =
+            kernels::attention(Attention { query, key, value, heads: 1, query_segments: frames, key_segments: frames });
+        (flat + self.output.forward(attended)).reshape([b, t, h, w, c])
+    }
+}
+
+/// The narrowest part: two residual blocks with attention between them.
+#[derive(Clone, Debug)]
+pub(super) struct MiddleBlock {
+    first: ResidualBlock,
+    attention: FrameAttention,
+    second: ResidualBlock,
+}
+
+impl MiddleBlock {
+    pub(super) fn load(scope: &Scope<'_>, width: usize) -> Self {
+        Self {
+            first: ResidualBlock::load(&scope.child("resnets.0"), [width, width]),
+            attention: FrameAttention::load(&scope.child("attentions.0"), width),
+            second: ResidualBlock::load(&scope.child("resnets.1"), [width, width]),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        let x = self.first.forward(x, state);
+        self.second.forward(self.attention.forward(x), state)
+    }
+}

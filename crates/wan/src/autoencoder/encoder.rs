@@ -1,0 +1,143 @@
+//! Pixels to latents.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+
+use super::{
+    AutoencoderConfig, STEM,
+    blocks::{CausalConv, MiddleBlock, Norm, ResidualBlock},
+    decoder,
+    resample::Downsample,
+    stream::StreamState,
+};
+use crate::{
+    WanError,
+    layers::Linear,
+    weights::{Scope, Weights},
+};
+
+/// Pixels to latents, a latent frame at a time.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    layers: EncoderLayers,
+    /// Mean and variance of the latents, mixed once more.
+    moments: Linear,
+    config: AutoencoderConfig,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct EncoderLayers {
+    conv_in: CausalConv,
+    down: Vec<DownLevel>,
+    middle: MiddleBlock,
+    norm_out: Norm,
+    conv_out: CausalConv,
+}
+
+#[derive(Clone, Debug)]
+struct DownLevel {
+    residuals: Vec<ResidualBlock>,
+    downsample: Option<Downsample>,
+}
+
+impl Encoder {
+    /// Reads the encoder out of an autoencoder's folder. The decoder is checked, but not read.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file, the setting or the tensor that is wrong.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, WanError> {
+        let config = AutoencoderConfig::read(&folder.join("config.json"))?;
+        let weights = Weights::open(folder, STEM, "autoencoder", device)?;
+        let (layers, moments) = load_parts(&config, &weights.root());
+        decoder::load_parts(&config, &weights.root().unread());
+        weights.accounted()?;
+        Ok(Self { layers, moments, config })
+    }
+
+    /// Sizes and latent statistics.
+    pub const fn config(&self) -> &AutoencoderConfig {
+        &self.config
+    }
+
+    /// The mean of a clip's latents, as diffusers returns it: not normalised.
+    ///
+    /// # Shapes  pixels: `[B, 3, 4k + 1, H, W]` → `[B, C, k + 1, H/8, W/8]`
+    /// # Units   pixels in −1 to 1
+    /// # Errors
+    /// [`WanError::Input`] for another number of frames, or sides that the factor of space does not divide.
+    pub fn encode(&self, pixels: Tensor<5>) -> Result<Tensor<5>, WanError> {
+        let found @ [b, c, frames, h, w] = pixels.dims();
+        let (step, factor) = (self.config.temporal_factor(), self.config.spatial_factor());
+        let sides = h > 0 && w > 0 && h.is_multiple_of(factor) && w.is_multiple_of(factor);
+        if b == 0 || c != 3 || !sides || frames == 0 || !(frames - 1).is_multiple_of(step) {
+            let expected = format!("[B, 3, {step}·k + 1, H, W] with sides that {factor} divides");
+            return Err(WanError::shape("sample", expected, &found));
+        }
+        let mut state = StreamState::default();
+        let mut latents = vec![self.encode_next(pixels.clone().narrow(2, 0, 1), &mut state)];
+        for start in (1..frames).step_by(step) {
+            latents.push(self.encode_next(pixels.clone().narrow(2, start, step), &mut state));
+        }
+        Ok(Tensor::cat(latents, 2))
+    }
+
+    /// Encodes the next frames of a clip: one at first, then four at a time.
+    ///
+    /// # Shapes  `[B, 3, 1 or 4, H, W]` → `[B, C, 1, H/8, W/8]`
+    pub fn encode_next(&self, pixels: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        state.begin_pass();
+        let x = self.layers.forward(pixels.permute([0, 2, 3, 4, 1]), state); // [B, 1, H/8, W/8, 2·C]
+        let mean = self.moments.forward_positions(x).narrow(4, 0, self.config.z_dim);
+        mean.permute([0, 4, 1, 2, 3])
+    }
+}
+
+/// Encoder, and the convolution behind it.
+pub(super) fn load_parts(config: &AutoencoderConfig, scope: &Scope<'_>) -> (EncoderLayers, Linear) {
+    let moments = 2 * config.z_dim;
+    let quant = Linear::load_convolution(&scope.child("quant_conv"), [moments, moments], &[1, 1, 1]);
+    (EncoderLayers::load(config, &scope.child("encoder")), quant)
+}
+
+impl EncoderLayers {
+    fn load(config: &AutoencoderConfig, scope: &Scope<'_>) -> Self {
+        let widths = config.encoder_widths();
+        let blocks = scope.child("down_blocks");
+        // All layers of all levels are counted in one row.
+        let mut count = 0;
+        let mut next = || {
+            count += 1;
+            blocks.child(count - 1)
+        };
+        let mut down = Vec::new();
+        for (level, sides) in widths.windows(2).enumerate() {
+            let inputs = |index| if index == 0 { sides[0] } else { sides[1] };
+            let residual = |index| ResidualBlock::load(&next(), [inputs(index), sides[1]]);
+            let residuals = (0..config.num_res_blocks).map(residual).collect();
+            let halves_time = config.temporal_downsample.get(level);
+            let downsample = halves_time.map(|halves_time| Downsample::load(&next(), sides[1], *halves_time));
+            down.push(DownLevel { residuals, downsample });
+        }
+        let last = widths[widths.len() - 1];
+        Self {
+            conv_in: CausalConv::load(&scope.child("conv_in"), [3, widths[0]]),
+            down,
+            middle: MiddleBlock::load(&scope.child("mid_block"), last),
+            norm_out: Norm::load(&scope.child("norm_out"), last, 4),
+            conv_out: CausalConv::load(&scope.child("conv_out"), [last, 2 * config.z_dim]),
+        }
+    }
+
+    fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        let mut x = self.conv_in.forward(x, state);
+        for DownLevel { residuals, downsample } in &self.down {
+            x = residuals.iter().fold(x, |x, block| block.forward(x, state));
+            if let Some(downsample) = downsample {
+                x = downsample.forward(x, state);
+            }
+        }
+        let x = self.middle.forward(x, state);
+        self.conv_out.forward(self.norm_out.forward_silu(x), state)
+    }
+}

@@ -1,0 +1,26 @@
+//! The causal video autoencoder, as `AutoencoderKLWan` in diffusers.
+//!
+//! A clip of 4k + 1 frames has k + 1 latent frames: the first stands for one frame, each other for four. Both ways work
+//! one latent frame at a time, and what they remember in between does not grow.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`config`] | sizes |
+//! | [`encoder`], [`decoder`] | pixels to latents, latents to pixels |
+//! | `blocks`, `resample` | what they are made of |
+//! | [`stream`] | what they remember between latent frames |
+
+mod blocks;
+pub mod config;
+pub mod decoder;
+pub mod encoder;
+mod resample;
+pub mod stream;
+
+pub use config::AutoencoderConfig;
+pub use decoder::Decoder;
+pub use encoder::Encoder;
+pub use stream::StreamState;
+
+/// The files of the autoencoder begin like this.
+const STEM: &str = "diffusion_pytorch_model";

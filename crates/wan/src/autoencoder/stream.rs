@@ -1,0 +1,79 @@
+//! What causal layers remember from one latent frame to the next.
+
+use burn::tensor::Tensor;
+
+use crate::layers::laid_out;
+
+/// Frames that a temporal convolution sees before its own.
+pub(super) const PAST: usize = 2;
+
+/// The last frames that each temporal layer has seen, in the order in which they run.
+///
+/// A fresh state stands before the first frame of a clip. Its size does not depend on how many frames have passed.
+#[derive(Clone, Debug, Default)]
+pub struct StreamState {
+    caches: Vec<Option<Tensor<5>>>,
+    cursor: usize,
+    has_begun: bool,
+}
+
+impl StreamState {
+    /// Starts another pass over the layers.
+    pub(super) fn begin_pass(&mut self) {
+        self.has_begun = self.cursor > 0;
+        self.cursor = 0;
+    }
+
+    /// The layer that comes next, to return to.
+    pub(super) const fn place(&self) -> usize {
+        self.cursor
+    }
+
+    /// Goes back to a layer, to pass over those behind it with further frames.
+    pub(super) const fn return_to(&mut self, place: usize) {
+        self.cursor = place;
+    }
+
+    /// Whether this is the pass of a clip's first frame, which stands for itself alone.
+    pub(super) const fn is_first(&self) -> bool {
+        !self.has_begun
+    }
+
+    /// Puts the two frames before `x` in front of it, zeros at the beginning, and remembers the last two.
+    ///
+    /// # Shapes  `[B, T, H, W, C]` → `[B, 2 + T, H, W, C]`
+    pub(super) fn extend(&mut self, x: Tensor<5>) -> Tensor<5> {
+        let [b, _, h, w, c] = x.dims();
+        let slot = self.slot();
+        let before = slot.take().unwrap_or_else(|| Tensor::zeros([b, PAST, h, w, c], &x.device()));
+        let extended = Tensor::cat(vec![before, x], 1);
+        let [_, t, ..] = extended.dims();
+        // A copy: a view would keep all of the frames.
+        *slot = Some(laid_out(extended.clone().narrow(1, t - PAST, PAST)));
+        extended
+    }
+
+    /// Puts the last frame before `x` in front of it and remembers the last one; nothing when there was none.
+    ///
+    /// # Shapes  `[B, T, H, W, C]` → `[B, 1 + T, H, W, C]`
+    pub(super) fn extend_by_one(&mut self, x: Tensor<5>) -> Option<Tensor<5>> {
+        let [_, t, ..] = x.dims();
+        let slot = self.slot();
+        let before = slot.replace(laid_out(x.clone().narrow(1, t - 1, 1)));
+        before.map(|before| Tensor::cat(vec![before, x], 1))
+    }
+
+    /// Passes over a layer that has no part in this pass.
+    pub(super) fn skip(&mut self) {
+        self.slot();
+    }
+
+    fn slot(&mut self) -> &mut Option<Tensor<5>> {
+        let index = self.cursor;
+        self.cursor += 1;
+        if self.caches.len() <= index {
+            self.caches.resize(index + 1, None);
+        }
+        &mut self.caches[index]
+    }
+}

@@ -1,0 +1,147 @@
+//! A model folder in the layout of diffusers.
+//!
+//! ```text
+//! Wan2.1-T2V-1.3B-Diffusers/
+//!   model_index.json          which parts there are
+//!   transformer/              config.json and weights
+//!   vae/                      config.json and weights
+//!   text_encoder/             config.json and weights
+//!   tokenizer/                tokenizer.json
+//!   scheduler/                scheduler_config.json
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::Device;
+use serde_json::Value;
+
+use crate::{
+    SchedulerConfig, WanError,
+    autoencoder::{AutoencoderConfig, Decoder, Encoder},
+    json,
+    text::{TextEncoder, Tokenizer},
+    transformer::Transformer,
+};
+
+const INDEX: &str = "model_index.json";
+
+/// A model folder whose index has been read; its parts have not.
+#[derive(Clone, Debug)]
+pub struct WanFolder {
+    path: PathBuf,
+    index: BTreeMap<String, Value>,
+}
+
+impl WanFolder {
+    /// Whether a folder has the layout of diffusers.
+    pub fn is_one(path: &Path) -> bool {
+        path.join(INDEX).is_file()
+    }
+
+    /// Reads `model_index.json`.
+    ///
+    /// # Errors
+    /// [`WanError`] when it is not there, not JSON, or names a pipeline that misora does not have.
+    pub fn open(path: &Path) -> Result<Self, WanError> {
+        if !Self::is_one(path) {
+            let reason = format!("is not a model folder in the layout of diffusers: it has no {INDEX}");
+            return Err(WanError::NotAModel { path: path.into(), reason });
+        }
+        let index: BTreeMap<String, Value> = json::read(&path.join(INDEX), json::MAX_CONFIG_BYTES)?;
+        let class = index.get("_class_name").and_then(Value::as_str).unwrap_or("a pipeline without a name");
+        if class != "WanPipeline" {
+            let found = class.chars().take(64).collect();
+            return Err(WanError::Architecture { path: path.join(INDEX), found, known: "WanPipeline" });
+        }
+        if index.get("transformer_2").is_some_and(|part| class_of(part).is_some()) {
+            let found = "a second transformer, as Wan 2.2 has it".into();
+            return Err(WanError::Architecture { path: path.join(INDEX), found, known: "WanPipeline with one" });
+        }
+        Ok(Self { path: path.into(), index })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the transformer.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file and what is wrong with it; the same goes for every other part.
+    pub fn transformer(&self, device: &Device) -> Result<Transformer, WanError> {
+        Transformer::load(&self.part("transformer", &["WanTransformer3DModel"])?, device)
+    }
+
+    /// Channels of the latents.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn latent_channels(&self) -> Result<usize, WanError> {
+        let folder = self.part("vae", &["AutoencoderKLWan"])?;
+        Ok(AutoencoderConfig::read(&folder.join("config.json"))?.z_dim)
+    }
+
+    /// Reads the half of the autoencoder that makes pixels.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn decoder(&self, device: &Device) -> Result<Decoder, WanError> {
+        Decoder::load(&self.part("vae", &["AutoencoderKLWan"])?, device)
+    }
+
+    /// Reads the half of the autoencoder that makes latents.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn encoder(&self, device: &Device) -> Result<Encoder, WanError> {
+        Encoder::load(&self.part("vae", &["AutoencoderKLWan"])?, device)
+    }
+
+    /// Opens the text encoder.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn text_encoder(&self, device: &Device) -> Result<TextEncoder, WanError> {
+        TextEncoder::load(&self.part("text_encoder", &["UMT5EncoderModel"])?, device)
+    }
+
+    /// Reads the tokenizer, which may not have more tokens than the text encoder.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn tokenizer(&self, vocabulary: usize) -> Result<Tokenizer, WanError> {
+        let classes = ["T5TokenizerFast", "T5Tokenizer", "PreTrainedTokenizerFast"];
+        Tokenizer::load(&self.part("tokenizer", &classes)?, vocabulary)
+    }
+
+    /// Reads which noise levels to sample at.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn scheduler(&self) -> Result<SchedulerConfig, WanError> {
+        let folder = self.part("scheduler", &["UniPCMultistepScheduler", "FlowMatchEulerDiscreteScheduler"])?;
+        SchedulerConfig::read(&folder.join("scheduler_config.json"))
+    }
+
+    /// The folder of a part, which must be of one of these classes.
+    fn part(&self, name: &str, classes: &[&'static str]) -> Result<PathBuf, WanError> {
+        let lacks = |reason: String| WanError::NotAModel { path: self.path.clone(), reason };
+        let class = self.index.get(name).and_then(class_of);
+        let class = class.ok_or_else(|| lacks(format!("has no {name}: {INDEX} does not list it")))?;
+        if !classes.contains(&class) {
+            let found = format!("the {name} {}", class.chars().take(64).collect::<String>());
+            return Err(WanError::Architecture { path: self.path.join(INDEX), found, known: classes[0] });
+        }
+        let folder = self.path.join(name);
+        if folder.is_dir() { Ok(folder) } else { Err(lacks(format!("lacks the folder {name}, which {INDEX} lists"))) }
+    }
+}
+
+/// The class in `["library", "class"]`.
+fn class_of(part: &Value) -> Option<&str> {
+    part.get(1)?.as_str()
+}

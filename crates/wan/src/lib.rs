@@ -1,0 +1,35 @@
+//! Wan 2.1 text to video, from the checkpoints that others published: transformer, autoencoder and text encoder.
+//!
+//! Every part computes what diffusers and transformers compute, in 32 bits, on the kernels of this workspace. Weights
+//! are mapped into memory, checked tensor by tensor, and laid out as the kernels want them.
+//!
+//! Knows nothing of sampling, noise schedules or files of pictures: tensors come in and go out. It does not know the
+//! models of misora either.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`folder`] | [`WanFolder`]: which parts a model folder has, and where |
+//! | [`transformer`] | the denoising network |
+//! | [`autoencoder`] | pixels to latents and back, a latent frame at a time |
+//! | [`text`] | prompts to embeddings |
+//! | [`scheduler`] | which noise levels a checkpoint wants to be sampled at |
+//! | [`weights`] | tensors of a checkpoint, by name |
+//! | [`tensor_file`] | tensors of any other safetensors file |
+//! | [`error`] | [`WanError`], the one error of this crate |
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod autoencoder;
+mod config;
+pub mod error;
+pub mod folder;
+mod json;
+mod layers;
+pub mod scheduler;
+pub mod tensor_file;
+pub mod text;
+pub mod transformer;
+pub mod weights;
+
+pub use error::WanError;
+pub use folder::WanFolder;
+pub use scheduler::SchedulerConfig;

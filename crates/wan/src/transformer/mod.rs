@@ -1,0 +1,189 @@
+//! The denoising network, as `WanTransformer3DModel` in diffusers.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`config`] | sizes |
+//! | `conditioning` | timestep, prompt and image |
+//! | `rotary` | positions |
+//! | `block` | one layer |
+
+mod block;
+mod conditioning;
+pub mod config;
+mod rotary;
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor};
+use kernels::{ModulatedLayerNorm, Rows, Segments};
+
+pub use config::TransformerConfig;
+
+use crate::{
+    WanError,
+    layers::Linear,
+    weights::{Weights, names},
+};
+use block::{Block, Context, Tokens};
+use conditioning::Conditioning;
+
+/// The files of the transformer begin like this.
+const STEM: &str = "diffusion_pytorch_model";
+
+/// The denoising network with its weights.
+#[derive(Clone, Debug)]
+pub struct Transformer {
+    patch_in: Linear,
+    conditioning: Conditioning,
+    blocks: Vec<Block>,
+    /// Added to the timestep's embedding for the last shift and scale, `[1, 2·D]`.
+    modulation_out: Tensor<2>,
+    patch_out: Linear,
+    config: TransformerConfig,
+}
+
+/// What the transformer is given.
+#[derive(Clone, Debug)]
+pub struct TransformerInput<'a> {
+    /// Noisy latents `[B, C, T, H, W]`.
+    pub hidden_states: Tensor<5>,
+    /// One timestep from 0 (data) to 1000 (noise) for each clip.
+    pub timesteps: &'a [f32],
+    /// Prompts `[B, N, text_dim]`.
+    pub encoder_hidden_states: Tensor<3>,
+    /// What an image encoder says of the first frame `[B, M, image_dim]`, for models that take one.
+    pub encoder_hidden_states_image: Option<Tensor<3>>,
+}
+
+impl Transformer {
+    /// Reads the folder of a transformer: `config.json` and its weights, named as in diffusers or as the Wan team does.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file, the setting or the tensor that is wrong.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, WanError> {
+        let config = TransformerConfig::read(&folder.join("config.json"))?;
+        let mut weights = Weights::open(folder, STEM, "transformer", device)?;
+        if names::are_official(weights.names()) {
+            weights = weights.renamed(names::transformer_name)?;
+        }
+        // Image to video has a norm of queries that nothing uses, as diffusers also finds.
+        weights.ignore(|name| name.contains("norm_added_q"));
+        let (root, d) = (weights.root(), config.width());
+        let [inputs, outputs] = [config.in_channels, config.out_channels].map(|channels| config.patch_width(channels));
+        let transformer = Self {
+            patch_in: {
+                let (scope, [kt, kh, kw]) = (root.child("patch_embedding"), config.patch_size);
+                Linear::load_flattened(&scope, [inputs, d], &[d, config.in_channels, kt, kh, kw])
+            },
+            conditioning: Conditioning::load(&config, &root.child("condition_embedder")),
+            blocks: (0..config.num_layers)
+                .map(|index| Block::load(&config, &root.child("blocks").child(index)))
+                .collect(),
+            modulation_out: root.values("scale_shift_table", &[1, 2, d], [1, 2 * d]),
+            patch_out: Linear::load(&root.child("proj_out"), [d, outputs]),
+            config,
+        };
+        weights.accounted()?;
+        Ok(transformer)
+    }
+
+    /// Sizes.
+    pub const fn config(&self) -> &TransformerConfig {
+        &self.config
+    }
+
+    /// Velocity of every latent position.
+    ///
+    /// # Shapes  → `[B, out_channels, T, H, W]`
+    /// # Errors
+    /// [`WanError::Input`] when a tensor does not fit the model or the others.
+    pub fn forward(&self, input: TransformerInput<'_>) -> Result<Tensor<5>, WanError> {
+        self.check(&input)?;
+        let TransformerInput { hidden_states, timesteps, encoder_hidden_states, encoder_hidden_states_image } = input;
+        let device = hidden_states.device();
+        let [b, _, t, h, w] = hidden_states.dims();
+        let [pt, ph, pw] = self.config.patch_size;
+        let grid @ [frames, rows, columns] = [t / pt, h / ph, w / pw];
+        let tokens = frames * rows * columns;
+        let segments = Segments::new(std::iter::repeat_n(tokens, b));
+        let (embedding, modulation) = self.conditioning.time(timesteps, &device);
+        let image = match encoder_hidden_states_image {
+            Some(embeds) => Some(packed(self.conditioning.image(embeds)?)),
+            None => None,
+        };
+        let text = packed(encoder_hidden_states);
+        let context = Context {
+            rotary: rotary::rotary(&self.config, grid, b, &device),
+            rows: Rows::from_segments(&segments),
+            segments,
+            modulation,
+            text: Tokens { values: self.conditioning.text(text.values), segments: text.segments },
+            image,
+        };
+        let x = self.patch_in.forward(self.patchify(hidden_states)); // [B·N, D]
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x, &context));
+        let d = self.config.width();
+        let part = |index: usize| embedding.clone() + self.modulation_out.clone().narrow(1, index * d, d);
+        let (shift, scale) = (part(0), part(1));
+        let normed = kernels::modulated_layer_norm(ModulatedLayerNorm { x, shift, scale, rows: &context.rows });
+        let patches = self.patch_out.forward(normed);
+        let out = patches
+            .reshape([b, frames, rows, columns, pt, ph, pw, self.config.out_channels])
+            .permute([0, 7, 1, 4, 2, 5, 3, 6]) // [B, C, T/pt, pt, H/ph, ph, W/pw, pw]
+            .reshape([b, self.config.out_channels, t, h, w]);
+        Ok(out)
+    }
+
+    /// # Shapes  `[B, C, T, H, W]` → `[B·N, C·pt·ph·pw]`
+    fn patchify(&self, latents: Tensor<5>) -> Tensor<2> {
+        let [b, c, t, h, w] = latents.dims();
+        let [pt, ph, pw] = self.config.patch_size;
+        latents
+            .reshape([b, c, t / pt, pt, h / ph, ph, w / pw, pw])
+            .permute([0, 2, 4, 6, 1, 3, 5, 7]) // [B, T/pt, H/ph, W/pw, C, pt, ph, pw]
+            .reshape([b * t * h * w / (pt * ph * pw), c * pt * ph * pw])
+    }
+
+    fn check(&self, input: &TransformerInput<'_>) -> Result<(), WanError> {
+        let config = &self.config;
+        let found @ [b, c, sides @ ..] = input.hidden_states.dims();
+        let divides = sides.iter().zip(config.patch_size).all(|(side, patch)| *side > 0 && side.is_multiple_of(patch));
+        if b == 0 || c != config.in_channels || !divides {
+            let [pt, ph, pw] = config.patch_size;
+            let expected = format!("[B, {}, T, H, W] with sides that {pt}, {ph} and {pw} divide", config.in_channels);
+            return Err(WanError::shape("hidden_states", expected, &found));
+        }
+        if sides.iter().zip(config.patch_size).any(|(side, patch)| side / patch > config.rope_max_seq_len) {
+            let expected = format!("at most {} patches long along each axis", config.rope_max_seq_len);
+            return Err(WanError::shape("hidden_states", expected, &found));
+        }
+        if input.timesteps.len() != b {
+            return Err(WanError::shape("timestep", format!("[{b}], one for each clip"), &[input.timesteps.len()]));
+        }
+        let found @ [prompts, length, width] = input.encoder_hidden_states.dims();
+        if prompts != b || length == 0 || width != config.text_dim {
+            let expected = format!("[{b}, N, {}]", config.text_dim);
+            return Err(WanError::shape("encoder_hidden_states", expected, &found));
+        }
+        match (config.image_dim, &input.encoder_hidden_states_image) {
+            (None, None) => Ok(()),
+            (Some(width), Some(image)) if image.dims()[2] == width && image.dims()[0].is_multiple_of(b) => Ok(()),
+            (Some(width), image) => {
+                let found = image.as_ref().map(|image| image.dims().to_vec()).unwrap_or_default();
+                Err(WanError::shape("encoder_hidden_states_image", format!("[{b}, M, {width}]"), &found))
+            }
+            (None, Some(image)) => {
+                let expected = "left out: this model takes no image";
+                Err(WanError::shape("encoder_hidden_states_image", expected, &image.dims()))
+            }
+        }
+    }
+}
+
+/// The tokens of all clips in one sequence.
+///
+/// # Shapes  `[B, N, D]` → `[B·N, D]`
+fn packed(tokens: Tensor<3>) -> Tokens {
+    let [b, n, d] = tokens.dims();
+    Tokens { values: tokens.reshape([b * n, d]), segments: Segments::new(std::iter::repeat_n(n, b)) }
+}

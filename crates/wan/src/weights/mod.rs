@@ -1,0 +1,212 @@
+//! Weights as they lie in a checkpoint: found by name, checked one by one, and read when they are needed.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | `shards` | which files hold a part |
+//! | `file` | one file, mapped into memory |
+//! | `names` | the names of the Wan team as those of diffusers |
+//! | `convert` | numbers in 32 bits, in the layout that the kernels want |
+
+mod convert;
+mod file;
+pub(crate) mod names;
+mod shards;
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+pub(crate) use convert::{size_of_dtype, to_f32};
+pub(crate) use file::{Entry, MappedFile};
+
+use crate::WanError;
+
+/// Problems that one message names; there are as many as tensors when a checkpoint is another model's.
+const MOST_PROBLEMS: usize = 8;
+
+/// The tensors of one part of a model, none of them read yet.
+#[derive(Debug)]
+pub struct Weights {
+    folder: PathBuf,
+    part: &'static str,
+    tensors: BTreeMap<String, Entry>,
+    device: Device,
+    used: RefCell<BTreeSet<String>>,
+    problems: RefCell<Vec<String>>,
+}
+
+/// A place among the names of a part, such as `blocks.3.attn1`.
+#[derive(Clone, Debug)]
+pub struct Scope<'a> {
+    weights: &'a Weights,
+    prefix: String,
+    reading: Reading,
+}
+
+/// What is done with tensors that a layer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// They are read.
+    Values,
+    /// They are looked at, for a layer that is not needed now: its tensors are zeros that take no memory.
+    Presence,
+}
+
+impl Weights {
+    /// Finds the tensors of a part in a folder: `{stem}.safetensors`, or the shards that its index lists.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file which is missing or damaged.
+    pub fn open(folder: &Path, stem: &str, part: &'static str, device: &Device) -> Result<Self, WanError> {
+        let tensors = shards::open(folder, stem)?;
+        let (used, problems) = (RefCell::default(), RefCell::default());
+        Ok(Self { folder: folder.into(), part, tensors, device: device.clone(), used, problems })
+    }
+
+    /// The same under other names.
+    ///
+    /// # Errors
+    /// [`WanError::Tensors`] when two tensors then have the same name.
+    pub(crate) fn renamed(mut self, rename: impl Fn(&str) -> String) -> Result<Self, WanError> {
+        for (name, entry) in std::mem::take(&mut self.tensors) {
+            let new = rename(&name);
+            if self.tensors.insert(new.clone(), entry).is_some() {
+                let reason = format!("{name} and another tensor are both {new}");
+                return Err(WanError::Tensors { path: self.folder, part: self.part, reason });
+            }
+        }
+        Ok(self)
+    }
+
+    /// Names of all tensors.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The root of the names.
+    pub(crate) fn root(&self) -> Scope<'_> {
+        Scope { weights: self, prefix: String::new(), reading: Reading::Values }
+    }
+
+    /// Allows tensors that no layer asks for.
+    pub(crate) fn ignore(&self, is_ignored: impl Fn(&str) -> bool) {
+        let ignored = self.tensors.keys().filter(|name| is_ignored(name)).cloned();
+        self.used.borrow_mut().extend(ignored);
+    }
+
+    /// Says whether everything that was asked for was there, and nothing was left over.
+    ///
+    /// # Errors
+    /// [`WanError::Tensors`] that names what is wrong.
+    pub(crate) fn accounted(&self) -> Result<(), WanError> {
+        let mut problems = std::mem::take(&mut *self.problems.borrow_mut());
+        let used = self.used.borrow();
+        problems.extend(self.names().filter(|name| !used.contains(*name)).map(|name| format!("{name} is left over")));
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let more = problems.len().saturating_sub(MOST_PROBLEMS);
+        problems.truncate(MOST_PROBLEMS);
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        Err(WanError::Tensors { path: self.folder.clone(), part: self.part, reason: problems.join("; ") + &more })
+    }
+
+    fn problem(&self, problem: String) {
+        self.problems.borrow_mut().push(problem);
+    }
+}
+
+impl<'a> Scope<'a> {
+    /// The names below `name`.
+    pub(crate) fn child(&self, name: impl std::fmt::Display) -> Self {
+        Self { prefix: self.full_name(&name), ..self.clone() }
+    }
+
+    /// The same names, for a layer that is only to be checked.
+    pub(crate) fn unread(&self) -> Self {
+        Self { reading: Reading::Presence, ..self.clone() }
+    }
+
+    /// Where tensors are made.
+    pub(crate) fn device(&self) -> &Device {
+        &self.weights.device
+    }
+
+    /// A tensor that has the shape `stored` in the file and `D` axes here.
+    ///
+    /// What is wrong with it is noted for [`Weights::accounted`], and zeros stand in.
+    pub(crate) fn values<const D: usize>(&self, name: &str, stored: &[usize], shape: [usize; D]) -> Tensor<D> {
+        self.tensor(name, stored, shape, |values| values)
+    }
+
+    /// The weight of a linear layer, `[out, in]` in the file: `[in, out]`.
+    pub(crate) fn linear(&self, name: &str, [inputs, outputs]: [usize; 2]) -> Tensor<2> {
+        self.flattened(name, [inputs, outputs], &[outputs, inputs])
+    }
+
+    /// The same where the file has more axes, all but the first of which are inputs.
+    pub(crate) fn flattened(&self, name: &str, [inputs, outputs]: [usize; 2], stored: &[usize]) -> Tensor<2> {
+        self.tensor(name, stored, [inputs, outputs], |values| convert::transposed(&values, inputs))
+    }
+
+    /// The weight of a convolution with `kernel` taps, `[out, in, kernel…]` in the file: `[taps · in, out]`.
+    pub(crate) fn convolution(&self, name: &str, [inputs, outputs]: [usize; 2], kernel: &[usize]) -> Tensor<2> {
+        let taps: usize = kernel.iter().product();
+        let stored: Vec<usize> = [outputs, inputs].into_iter().chain(kernel.iter().copied()).collect();
+        let convert = |values: Vec<f32>| convert::convolution(&values, [outputs, inputs, taps]);
+        self.tensor(name, &stored, [taps * inputs, outputs], convert)
+    }
+
+    /// A table of which single rows will be read.
+    pub(crate) fn table(&self, name: &str, [rows, width]: [usize; 2]) -> Option<Entry> {
+        self.find(name, &[rows, width]).cloned()
+    }
+
+    fn tensor<const D: usize>(
+        &self,
+        name: &str,
+        stored: &[usize],
+        shape: [usize; D],
+        convert: impl FnOnce(Vec<f32>) -> Vec<f32>,
+    ) -> Tensor<D> {
+        let placeholder = || Tensor::<D>::zeros([1; D], self.device()).expand(shape);
+        let Some(entry) = self.find(name, stored) else { return placeholder() };
+        if self.reading == Reading::Presence {
+            return placeholder();
+        }
+        let values = to_f32(entry.bytes(), entry.dtype);
+        entry.release();
+        if !convert::all_finite(&values) {
+            self.weights.problem(format!("{} holds a number that is not finite", self.full_name(&name)));
+            return placeholder();
+        }
+        Tensor::from_data(TensorData::new(convert(values), shape), self.device())
+    }
+
+    /// The entry of a tensor, when it is there and as expected.
+    fn find(&self, name: &str, stored: &[usize]) -> Option<&'a Entry> {
+        let full = self.full_name(&name);
+        let Some(entry) = self.weights.tensors.get(&full) else {
+            self.weights.problem(format!("{full} is missing"));
+            return None;
+        };
+        self.weights.used.borrow_mut().insert(full.clone());
+        if entry.shape != stored {
+            self.weights.problem(format!("{full} has shape {:?}, not {stored:?}", entry.shape));
+            return None;
+        }
+        if convert::size_of_dtype(entry.dtype).is_none() {
+            self.weights.problem(format!("{full} is stored as {:?}; F32, F16 and BF16 are read", entry.dtype));
+            return None;
+        }
+        Some(entry)
+    }
+
+    fn full_name(&self, name: &impl std::fmt::Display) -> String {
+        if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
+    }
+}
