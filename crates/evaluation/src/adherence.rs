@@ -10,7 +10,7 @@ use video::{contact_sheet, encode_jpeg, write_clip};
 
 use crate::{
     Answers, EvaluationError, LabelledPrompt, PerQuestion, Phase, Question,
-    classifier::Reader,
+    classifier::Classifier,
     progress::{Monitor, report},
 };
 
@@ -116,7 +116,7 @@ pub fn requests(
 /// As [`requests`]; [`EvaluationError::Interrupted`], and what may go wrong with making and writing videos.
 pub fn measure(
     generator: &Generator,
-    reader: Reader<'_>,
+    classifier: &Classifier,
     (prompts, settings): (&[LabelledPrompt], &VideoSettings),
     monitor: &mut dyn Monitor,
 ) -> Result<Vec<ReadPrompt>, EvaluationError> {
@@ -128,7 +128,7 @@ pub fn measure(
             source,
         })?;
     }
-    let steps = requests[0].num_inference_steps();
+    let steps = requests[0].total_steps();
     let total = requests.len() * settings.seeds as usize * steps;
     let mut done = 0;
     let mut measured = Vec::with_capacity(prompts.len());
@@ -145,7 +145,7 @@ pub fn measure(
                 write_clip(&clip, &video_path(folder, index, seed))?;
             }
             let sheet = encode_jpeg(&contact_sheet(&[&clip], SHEET_COLUMNS)?)?;
-            videos.push(ReadVideo { seed, read: reader.read(&clip)?, sheet });
+            videos.push(ReadVideo { seed, read: classifier.read(clip.frames())?, sheet });
         }
         measured.push(ReadPrompt { prompt: prompt.clone(), videos });
     }

@@ -1,6 +1,5 @@
 //! Sets of rendered films.
 
-use generation::pixels::pixels_from_frames;
 use video::{Clip, FrameRate};
 use worlds::{Distribution, FilmSettings, Labels, World};
 
@@ -49,13 +48,6 @@ pub fn render(set: &FilmSet, which: std::ops::Range<usize>) -> Result<Vec<Render
             Ok(RenderedFilm { clip, labels: world.labels(), caption: world.captions().detailed_en })
         })
         .collect()
-}
-
-/// Pixels of clips of one size as one batch.
-///
-/// # Shapes  → `[B, 3, T, H, W]`
-pub(crate) fn batch(clips: &[&[video::Frame]], device: &burn::tensor::Device) -> burn::tensor::Tensor<5> {
-    burn::tensor::Tensor::cat(clips.iter().map(|frames| pixels_from_frames(frames, device)).collect(), 0)
 }
 
 /// Whole frames per second.

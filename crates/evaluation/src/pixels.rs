@@ -4,8 +4,7 @@
 //! taken evenly from first to last. Colour, shape, motion and camera show at that scale, and a small classifier then
 //! needs to know one scale only.
 
-use models::autoencoder::TEMPORAL_FACTOR;
-use video::{Clip, Frame, Resolution};
+use video::{Frame, Resolution};
 
 use crate::EvaluationError;
 
@@ -13,18 +12,22 @@ use crate::EvaluationError;
 pub const SHORT_SIDE: usize = 64;
 /// Most frames that are read.
 pub const MAX_FRAMES: usize = 17;
-/// Both sides are multiples of this: the pixels of one patch of latents.
+/// Frames that are read together: the first alone, then so many at a time.
+pub const GROUP: usize = 4;
+/// Both sides are multiples of this: the pixels of one of the classifier's tokens.
 const SIDE_STEP: usize = 16;
 /// A very wide picture is squeezed to this many times the shorter side.
 const MAX_ASPECT: usize = 4;
 
-/// The frames of a clip at the scale at which videos are read.
+/// Frames of one size at the scale at which videos are read.
 ///
 /// # Errors
 /// [`EvaluationError::Video`] when a frame cannot be made.
-pub fn at_reading_scale(clip: &Clip) -> Result<Vec<Frame>, EvaluationError> {
-    let size = reading_size(clip.resolution())?;
-    evenly_spaced(clip.frames()).into_iter().map(|frame| resample(frame, size)).collect()
+///
+/// # Panics  when there is no frame
+pub fn at_reading_scale(frames: &[Frame]) -> Result<Vec<Frame>, EvaluationError> {
+    let size = reading_size(frames[0].resolution())?;
+    evenly_spaced(frames).into_iter().map(|frame| resample(frame, size)).collect()
 }
 
 /// The size at which pictures of `size` are read.
@@ -41,7 +44,7 @@ fn reading_size(size: Resolution) -> Result<Resolution, EvaluationError> {
 
 /// At most [`MAX_FRAMES`] frames from first to last, 4k + 1 of them.
 fn evenly_spaced(frames: &[Frame]) -> Vec<&Frame> {
-    let count = (frames.len().clamp(1, MAX_FRAMES) - 1) / TEMPORAL_FACTOR * TEMPORAL_FACTOR + 1;
+    let count = (frames.len().clamp(1, MAX_FRAMES) - 1) / GROUP * GROUP + 1;
     let (last, gaps) = (frames.len() - 1, (count - 1).max(1));
     (0..count).map(|index| &frames[(index * last + gaps / 2) / gaps]).collect()
 }
@@ -86,22 +89,8 @@ fn coverage(old: usize, new: usize) -> Vec<Vec<(usize, f32)>> {
     positions
 }
 
-/// The picture in a mirror.
-pub(crate) fn mirror(frame: &Frame) -> Frame {
-    let mut mirrored = frame.clone();
-    let stride = frame.resolution().width() as usize * 3;
-    for (out, line) in mirrored.rgb_mut().chunks_exact_mut(stride).zip(frame.rgb().chunks_exact(stride)) {
-        for (pixel, source) in out.chunks_exact_mut(3).zip(line.rchunks_exact(3)) {
-            pixel.copy_from_slice(source);
-        }
-    }
-    mirrored
-}
-
 #[cfg(test)]
 mod tests {
-    use video::FrameRate;
-
     use super::*;
 
     fn gradient(width: u32, height: u32) -> Frame {
@@ -110,8 +99,7 @@ mod tests {
     }
 
     fn read(width: u32, height: u32, count: usize) -> Vec<Frame> {
-        let frames = vec![gradient(width, height); count];
-        at_reading_scale(&Clip::new(frames, FrameRate::new(16, 1).unwrap()).unwrap()).unwrap()
+        at_reading_scale(&vec![gradient(width, height); count]).unwrap()
     }
 
     #[test]
@@ -136,12 +124,5 @@ mod tests {
         // Columns 10 and 11 are 10 and 11 bright.
         assert_eq!(halved.rgb()[5 * 3], 11);
         assert_eq!(coverage(3, 2), [vec![(0, 2.0 / 3.0), (1, 1.0 / 3.0)], vec![(1, 1.0 / 3.0), (2, 2.0 / 3.0)]]);
-    }
-
-    #[test]
-    fn a_mirror_turns_rows_around() {
-        let frame = gradient(5, 2);
-        assert_eq!(mirror(&frame).rgb()[..3], [4, 4, 4]);
-        assert_eq!(mirror(&mirror(&frame)), frame);
     }
 }

@@ -7,10 +7,6 @@ use crate::EvaluationError;
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Films are rendered and encoded for the classifier to learn from.
-    TrainingFilms,
-    /// The classifier learns; counted in steps.
-    Training,
     /// The classifier reads held-out renders.
     Renders,
     /// Held-out clips are rendered.
@@ -27,8 +23,6 @@ impl Phase {
     /// What to call it on a bar.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::TrainingFilms => "films to learn from",
-            Self::Training => "classifier learns",
             Self::Renders => "reading renders",
             Self::Clips => "held-out films",
             Self::Autoencoder => "autoencoder",
@@ -40,9 +34,6 @@ impl Phase {
 
 /// Watches an evaluation, and may stop it.
 pub trait Monitor {
-    /// Something that a person wants to know.
-    fn note(&mut self, message: &str);
-
     /// So much of a phase is done; `ControlFlow::Break` ends it with [`EvaluationError::Interrupted`].
     fn step(&mut self, phase: Phase, done: u64, total: u64) -> ControlFlow<()>;
 }
@@ -52,8 +43,6 @@ pub trait Monitor {
 pub struct Silent;
 
 impl Monitor for Silent {
-    fn note(&mut self, _message: &str) {}
-
     fn step(&mut self, _phase: Phase, _done: u64, _total: u64) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }

@@ -179,6 +179,15 @@ impl Confusion {
     }
 }
 
+impl PerQuestion<Confusion> {
+    /// One more reading of all questions.
+    pub fn add(&mut self, truth: Answers, read: Answers) {
+        for question in Question::ALL {
+            self.get_mut(question).add(*truth.get(question), *read.get(question));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

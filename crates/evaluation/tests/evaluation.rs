@@ -6,10 +6,7 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use evaluation::{
     EvaluationError, EvaluationSettings, LabelledPrompt, Monitor, Phase, Silent, VideoSettings,
-    classifier::{
-        ClassifierConfig, TrainedClassifier, fingerprint,
-        training::{self, ClassifierRecipe, FitSettings},
-    },
+    classifier::{Classifier, ClassifierConfig},
     evaluate, html, prompts,
 };
 use generation::Generator;
@@ -40,12 +37,8 @@ fn generator() -> Generator {
     })
 }
 
-fn classifier(generator: &Generator) -> TrainedClassifier {
-    let config = ClassifierConfig::tiny(vec![0.0; 4], vec![1.0; 4]);
-    TrainedClassifier {
-        classifier: config.init(&mut WeightInit::new(&Device::flex(), 1)),
-        encoder: fingerprint(&generator.bundle().autoencoder),
-    }
+fn classifier() -> Classifier {
+    ClassifierConfig::tiny().init(&mut WeightInit::new(&Device::flex(), 1))
 }
 
 fn settings(folder: Option<std::path::PathBuf>) -> EvaluationSettings {
@@ -64,7 +57,7 @@ fn a_model_is_measured_whole() {
     let folder = tempfile::tempdir().unwrap();
     let generator = generator();
     let settings = settings(Some(folder.path().join("videos")));
-    let report = evaluate(&generator, &classifier(&generator), &settings, &mut Silent).unwrap();
+    let report = evaluate(&generator, &classifier(), &settings, &mut Silent).unwrap();
     let numbers = report.numbers();
     assert!(numbers.autoencoder.psnr_db > 0.0 && numbers.autoencoder.ssim < 0.99, "{numbers:?}");
     // An untrained transformer predicts nothing, so the loss is the variance of noise − data, at least 1.
@@ -75,48 +68,29 @@ fn a_model_is_measured_whole() {
     assert_eq!(std::fs::read_dir(folder.path().join("videos")).unwrap().count(), 4);
     assert_eq!(html::page(&report).matches("data:image/jpeg;base64,").count(), 4);
     // The same again gives the same.
-    let again = evaluate(&generator, &classifier(&generator), &settings, &mut Silent).unwrap();
+    let again = evaluate(&generator, &classifier(), &settings, &mut Silent).unwrap();
     assert_eq!(again.json().unwrap(), report.json().unwrap());
-}
-
-#[test]
-fn a_classifier_learns_from_films_and_fits_its_autoencoder_only() {
-    let generator = generator();
-    let mut recipe = ClassifierRecipe::standard(5).unwrap();
-    recipe.fit = FitSettings { steps: 2, batch: 4, ..FitSettings::default() };
-    let autoencoder = &generator.bundle().autoencoder;
-    let trained = training::train(autoencoder, &recipe, &mut Silent).unwrap();
-    assert!(trained.fits(autoencoder));
-    let other = AutoencoderConfig::tiny().init(&mut WeightInit::new(&Device::flex(), 77));
-    assert!(!trained.fits(&other));
-    // One that fits is taken as it is.
-    let taken = evaluate::classifier_for(&generator, Some(trained.clone()), &mut Silent).unwrap();
-    assert_eq!(taken.encoder, trained.encoder);
 }
 
 #[test]
 fn it_stops_in_every_phase() {
     struct StopAt(Phase);
     impl Monitor for StopAt {
-        fn note(&mut self, _message: &str) {}
         fn step(&mut self, phase: Phase, _done: u64, _total: u64) -> ControlFlow<()> {
             if phase == self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         }
     }
     let generator = generator();
     for phase in [Phase::Clips, Phase::Autoencoder, Phase::Loss, Phase::Renders, Phase::Videos] {
-        let stopped = evaluate(&generator, &classifier(&generator), &settings(None), &mut StopAt(phase));
+        let stopped = evaluate(&generator, &classifier(), &settings(None), &mut StopAt(phase));
         assert!(matches!(stopped, Err(EvaluationError::Interrupted)), "{phase:?}");
     }
-    let stopped = evaluate::train_classifier(&generator, &mut StopAt(Phase::TrainingFilms));
-    assert!(matches!(stopped, Err(EvaluationError::Interrupted)));
 }
 
 #[test]
 fn what_cannot_be_made_is_refused_before_any_work() {
     struct Untouched;
     impl Monitor for Untouched {
-        fn note(&mut self, _message: &str) {}
         fn step(&mut self, phase: Phase, _done: u64, _total: u64) -> ControlFlow<()> {
             panic!("{phase:?} has begun")
         }
@@ -125,7 +99,7 @@ fn what_cannot_be_made_is_refused_before_any_work() {
     let refused = |change: &dyn Fn(&mut EvaluationSettings)| {
         let mut settings = settings(None);
         change(&mut settings);
-        evaluate(&generator, &classifier(&generator), &settings, &mut Untouched).unwrap_err().to_string()
+        evaluate(&generator, &classifier(), &settings, &mut Untouched).unwrap_err().to_string()
     };
     assert!(refused(&|settings| settings.videos.size = [50, 32]).contains("50x32"));
     assert!(refused(&|settings| settings.videos.num_frames = 10).contains("10 frames"));

@@ -7,9 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
-use evaluation::{
-    EvaluationSettings, Monitor, Phase, VideoSettings, classifier::TrainedClassifier, evaluate, html, prompts,
-};
+use evaluation::{EvaluationSettings, Monitor, Phase, VideoSettings, classifier::Classifier, html, prompts};
 use indicatif::ProgressBar;
 
 use super::model_choice::ModelChoice;
@@ -65,27 +63,20 @@ pub struct Evaluate {
     /// A trained classifier's folder, instead of the one that is built in
     #[arg(long, value_name = "DIR")]
     classifier: Option<PathBuf>,
-    /// Only train a classifier for the model's autoencoder, and write it there
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["prompts", "json", "html", "output", "classifier"])]
-    train_classifier: Option<PathBuf>,
 }
 
 impl Evaluate {
     pub fn run(self) -> anyhow::Result<()> {
         let prompts = self.prompts()?;
-        let given = self.classifier.as_deref().map(TrainedClassifier::load).transpose()?;
+        let classifier = self.classifier.as_deref().map_or_else(Classifier::built_in, Classifier::load)?;
         if let Some(file) = &self.html {
             check_folder(file)?;
         }
-        if let Some(folder) = self.output.as_ref().or(self.train_classifier.as_ref()) {
+        if let Some(folder) = &self.output {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         let generator = self.model.load()?;
         let mut watcher = Watcher::default();
-        if let Some(folder) = &self.train_classifier {
-            evaluate::train_classifier(&generator, &mut watcher)?.save(folder)?;
-            return print::line(format!("{}: the classifier is trained", folder.display()));
-        }
         let settings = EvaluationSettings {
             clips: self.clips as usize,
             renders: RENDERS,
@@ -99,7 +90,6 @@ impl Evaluate {
             },
         };
         evaluation::adherence::requests(&generator, &settings.prompts, &settings.videos)?;
-        let classifier = evaluate::classifier_for(&generator, given, &mut watcher)?;
         let report = evaluation::evaluate(&generator, &classifier, &settings, &mut watcher)?;
         drop(watcher);
 
@@ -154,10 +144,6 @@ struct Watcher {
 }
 
 impl Monitor for Watcher {
-    fn note(&mut self, message: &str) {
-        eprintln!("{message}");
-    }
-
     fn step(&mut self, phase: Phase, done: u64, total: u64) -> ControlFlow<()> {
         if self.current.as_ref().is_none_or(|(current, _)| *current != phase) {
             self.finish();

@@ -1,109 +1,119 @@
-//! Encoded films with their answers: what the classifier learns from.
+//! Rendered films with their answers: what the classifier learns from.
 
-use burn::module::Module;
-use models::Autoencoder;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 use video::Frame;
 
 use crate::{
-    Answers, EvaluationError, Phase,
+    Answers, EvaluationError,
     films::{self, FilmSet},
-    pixels,
-    progress::{Monitor, report},
-    question::{mirrored, true_answers},
+    question::true_answers,
 };
 
-/// Films that are rendered and encoded together.
-const PORTION: usize = 16;
-
-/// One clip as the encoder sees it: the mean of its posterior, not normalised, in main memory.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Latents {
-    /// `[C, T, H, W]`.
-    pub shape: [usize; 4],
-    /// Values in the order of the shape.
-    pub values: Vec<f32>,
-}
-
-/// A clip and what is true of it.
-#[derive(Clone, Debug, PartialEq)]
+/// A film, and what is true of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// The clip.
-    pub latents: Latents,
+    /// The film.
+    pub frames: Vec<Frame>,
     /// The truth.
     pub answers: Answers,
 }
 
-/// Encodes clips; those of one size that stand side by side, together.
-///
-/// # Errors
-/// [`EvaluationError::NotFinite`] when the encoder's weights are unusable.
-pub fn encode(autoencoder: &Autoencoder, clips: &[Vec<Frame>]) -> Result<Vec<Latents>, EvaluationError> {
-    let device = autoencoder.devices().first().cloned().unwrap_or_default();
-    let form = |clip: &Vec<Frame>| (clip.len(), clip[0].resolution());
-    let mut encoded = Vec::with_capacity(clips.len());
-    for alike in clips.chunk_by(|a, b| form(a) == form(b)) {
-        let frames: Vec<&[Frame]> = alike.iter().map(Vec::as_slice).collect();
-        let means = autoencoder.posterior(films::batch(&frames, &device)).mean;
-        let [_, c, t, h, w] = means.dims();
-        let values = means.into_data().try_into_vec::<f32>().unwrap_or_default();
-        if values.is_empty() || !values.iter().all(|value| value.is_finite()) {
-            return Err(EvaluationError::NotFinite { what: "the encoder's latents" });
-        }
-        let shape = [c, t, h, w];
-        encoded.extend(values.chunks_exact(c * t * h * w).map(|values| Latents { shape, values: values.to_vec() }));
-    }
-    Ok(encoded)
+/// What stands in the first line of a file of films; their pixels follow.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    /// What was filmed, so that films of another recipe are not taken for these.
+    set: String,
+    answers: Vec<Answers>,
 }
 
-/// Renders and encodes films, each as it is and in a mirror.
+/// The films of a set: those that `folder` holds, or else rendered and put there, since rendering takes as long as
+/// learning.
 ///
 /// # Errors
-/// [`EvaluationError::Interrupted`], and what may go wrong with rendering and encoding.
-pub fn from_films(
-    autoencoder: &Autoencoder,
-    sets: &[FilmSet],
-    monitor: &mut dyn Monitor,
-) -> Result<Vec<Example>, EvaluationError> {
-    let total = sets.iter().map(|set| set.count).sum();
-    let mut examples = Vec::with_capacity(2 * total);
-    let mut done = 0;
-    for set in sets {
-        for start in (0..set.count).step_by(PORTION) {
-            report(monitor, Phase::TrainingFilms, done, total)?;
-            let films = films::render(set, start..set.count.min(start + PORTION))?;
-            let mut frames = Vec::with_capacity(2 * films.len());
-            let mut answers = Vec::with_capacity(2 * films.len());
-            for film in &films {
-                let seen = pixels::at_reading_scale(&film.clip)?;
-                frames.push(seen.iter().map(pixels::mirror).collect());
-                frames.push(seen);
-                answers.extend([mirrored(true_answers(&film.labels)), true_answers(&film.labels)]);
-            }
-            let encoded = encode(autoencoder, &frames)?;
-            examples.extend(encoded.into_iter().zip(answers).map(|(latents, answers)| Example { latents, answers }));
-            done += films.len();
-        }
+/// What may go wrong with rendering, and [`EvaluationError::File`] when the films cannot be kept.
+pub fn films(set: &FilmSet, folder: &Path) -> Result<Vec<Example>, EvaluationError> {
+    let path = folder.join(file_name(set));
+    if let Some(examples) = kept(set, &path) {
+        return Ok(examples);
     }
-    report(monitor, Phase::TrainingFilms, total, total)?;
+    let rendered = films::render(set, 0..set.count)?.into_iter();
+    let examples: Vec<_> =
+        rendered.map(|film| Example { answers: true_answers(&film.labels), frames: film.clip.into_frames() }).collect();
+    keep(set, &examples, &path)?;
     Ok(examples)
 }
 
-/// Mean and standard deviation of each channel.
-///
-/// # Panics  when there is no example, or their channels differ in number
-pub fn statistics(examples: &[Example]) -> (Vec<f32>, Vec<f32>) {
-    let [channels, ..] = examples[0].latents.shape;
-    let (mut sums, mut squares, mut count) = (vec![0.0_f64; channels], vec![0.0_f64; channels], 0);
-    for Example { latents, .. } in examples {
-        let positions = latents.values.len() / channels;
-        for (channel, values) in latents.values.chunks_exact(positions).enumerate() {
-            sums[channel] += values.iter().map(|value| f64::from(*value)).sum::<f64>();
-            squares[channel] += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
-        }
-        count += positions;
+fn file_name(set: &FilmSet) -> String {
+    format!("films-{}-{}-{}.bin", set.settings.resolution, set.settings.num_frames, set.first_seed)
+}
+
+fn keep(set: &FilmSet, examples: &[Example], path: &Path) -> Result<(), EvaluationError> {
+    let failed = |source| EvaluationError::File { action: "write", path: PathBuf::from(path), source };
+    let header = Header { set: format!("{set:?}"), answers: examples.iter().map(|example| example.answers).collect() };
+    let mut bytes = serde_json::to_vec(&header).map_err(|error| failed(error.into()))?;
+    bytes.push(b'\n');
+    for frame in examples.iter().flat_map(|example| &example.frames) {
+        bytes.extend_from_slice(frame.rgb());
     }
-    let count = count as f64;
-    let mean: Vec<f32> = sums.iter().map(|sum| (sum / count) as f32).collect();
-    let variance = squares.iter().zip(&sums).map(|(squares, sum)| squares / count - (sum / count).powi(2));
-    (mean, variance.map(|variance| variance.max(1e-8).sqrt() as f32).collect())
+    // Beside its name at first, so that a stop leaves no half of a file.
+    let unfinished = path.with_extension("part");
+    std::fs::write(&unfinished, bytes).and_then(|()| std::fs::rename(&unfinished, path)).map_err(failed)
+}
+
+/// The films of a file, if it is whole and holds this set.
+fn kept(set: &FilmSet, path: &Path) -> Option<Vec<Example>> {
+    let bytes = std::fs::read(path).ok()?;
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let header: Header = serde_json::from_slice(&bytes[..end]).ok()?;
+    let size = set.settings.resolution;
+    let frame_bytes = size.pixel_count() * 3;
+    let pixels = &bytes[end + 1..];
+    if header.set != format!("{set:?}")
+        || header.answers.len() != set.count
+        || pixels.len() != set.count * set.settings.num_frames * frame_bytes
+    {
+        return None;
+    }
+    let films = pixels.chunks_exact(set.settings.num_frames * frame_bytes);
+    let example = |(pixels, answers): (&[u8], Answers)| {
+        let frames = pixels.chunks_exact(frame_bytes).map(|rgb| Frame::new(size, rgb.to_vec()).ok());
+        Some(Example { frames: frames.collect::<Option<_>>()?, answers })
+    };
+    films.zip(header.answers).map(example).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use video::Resolution;
+    use worlds::{Distribution, FilmSettings};
+
+    use super::*;
+
+    #[test]
+    fn films_are_kept_and_damaged_or_other_ones_are_rendered_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = FilmSettings {
+            resolution: Resolution::new(16, 16).unwrap(),
+            frame_rate: films::frame_rate(8).unwrap(),
+            num_frames: 5,
+        };
+        let first_seed = films::CLASSIFIER_SEED;
+        let set = FilmSet { distribution: Distribution::simple(), settings, count: 2, first_seed };
+        let path = folder.path().join(file_name(&set));
+        assert_eq!(kept(&set, &path), None);
+        let rendered = films(&set, folder.path()).unwrap();
+        assert_eq!((rendered.len(), rendered[0].frames.len()), (2, 5));
+        assert_eq!(kept(&set, &path), Some(rendered.clone()));
+
+        let whole = std::fs::read(&path).unwrap();
+        for damaged in [&whole[..whole.len() - 1], &whole[..10], b"", b"{}\n"] {
+            std::fs::write(&path, damaged).unwrap();
+            assert_eq!(kept(&set, &path), None);
+        }
+        assert_eq!(films(&set, folder.path()).unwrap(), rendered);
+        let other = FilmSet { distribution: Distribution::full(), ..set };
+        assert_eq!(kept(&other, &path), None);
+    }
 }

@@ -1,55 +1,63 @@
-//! The network: convolutions over latents, a small transformer over their patches, one answer for each question.
+//! The network: convolutions over folded pixels, a small transformer over patches, one answer for each question.
+//!
+//! ```text
+//! 1 of 4 frames × 2×2     one position of `half_width` channels, of colours alone, convolved in space
+//! 4 frames × 4×4 pixels   `quarter_width` channels, to which motion has come, convolved in space
+//! 4 frames × 8×8          `eighth_width` channels, convolved in space and time
+//! 4 frames × 16×16        one token of `width` channels; attention over all of a clip's tokens
+//! ```
 
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, TensorData, activation},
 };
-use kernels::{Attention, CausalConv3d, HeadNormRotary, Rotary, Segments};
+use kernels::{Attention, Segments};
 use models::{
     WeightInit,
     layers::{Linear, LinearConfig},
 };
 use serde::{Deserialize, Serialize};
+use video::Frame;
 
-use super::examples::Latents;
-use crate::{Answers, PerQuestion, Question};
+use super::{
+    input::{self, Input},
+    layers::{Block, ResidualConv, SPACE, TIME, fold_space},
+    places,
+};
+use crate::{Answers, EvaluationError, PerQuestion, Question, pixels};
 
-/// Latent positions on each side of a patch.
-const PATCH: usize = 2;
-/// Latent frames that the first convolution sees: this one and two before it.
-const STEM_FRAMES: usize = 3;
-/// Channel pairs that turn with the fastest to the slowest frequency.
-const ROTARY_BASE: f32 = 64.0;
-/// Numbers that tell where a patch lies: sine and cosine of three frequencies on three axes.
-const PLACE_FEATURES: usize = 18;
+/// Clips of one size that go through the convolutions together: more would only take more memory.
+const TOGETHER: usize = 8;
 
-/// Sizes of a [`Classifier`], and the statistics by which it scales its input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Sizes of a [`Classifier`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassifierConfig {
-    /// Width of the convolutions.
-    pub stem_width: usize,
+    /// Width of the convolution at half of the pixels' scale.
+    pub half_width: usize,
+    /// Width of the convolution at a quarter.
+    pub quarter_width: usize,
+    /// Width of the convolutions at an eighth.
+    pub eighth_width: usize,
+    /// Pairs of convolutions at an eighth, one in space and one in time.
+    pub eighth_blocks: usize,
     /// Width of the transformer.
     pub width: usize,
     /// Attention heads.
     pub heads: usize,
     /// Layers.
     pub depth: usize,
-    /// Mean of each latent channel, as the encoder gives it.
-    pub input_mean: Vec<f32>,
-    /// Standard deviation of each latent channel.
-    pub input_std: Vec<f32>,
 }
 
 impl ClassifierConfig {
-    /// The size that is shipped, for latents with these statistics.
-    pub const fn standard(input_mean: Vec<f32>, input_std: Vec<f32>) -> Self {
-        Self { stem_width: 64, width: 128, heads: 4, depth: 3, input_mean, input_std }
+    /// The size that is shipped.
+    pub const fn standard() -> Self {
+        Self { half_width: 24, quarter_width: 48, eighth_width: 64, eighth_blocks: 2, width: 96, heads: 4, depth: 3 }
     }
 
     /// A few channels only, for tests.
-    pub const fn tiny(input_mean: Vec<f32>, input_std: Vec<f32>) -> Self {
-        Self { stem_width: 8, width: 16, heads: 2, depth: 1, input_mean, input_std }
+    pub const fn tiny() -> Self {
+        Self { half_width: 4, quarter_width: 8, eighth_width: 8, eighth_blocks: 1, width: 16, heads: 2, depth: 1 }
     }
 
     /// Says what is wrong with numbers that describe no possible network.
@@ -57,59 +65,58 @@ impl ClassifierConfig {
     /// # Errors
     /// A sentence.
     pub fn validate(&self) -> Result<(), String> {
-        let Self { stem_width, width, heads, depth, input_mean, input_std } = self;
-        if *heads == 0 || !width.is_multiple_of(2 * heads) || *width > 4096 || !(1..=4096).contains(stem_width) {
+        let Self { half_width, quarter_width, eighth_width, eighth_blocks, width, heads, depth } = *self;
+        if heads == 0 || width == 0 || !width.is_multiple_of(2 * heads) || width > 4096 {
             return Err(format!("width {width} must be an even multiple of {heads} heads, and none above 4096"));
         }
-        if *depth > 64 {
-            return Err(format!("{depth} layers are more than 64"));
+        let widths = [half_width, quarter_width, eighth_width];
+        if widths.iter().any(|width| !(1..=4096).contains(width)) {
+            return Err(format!("convolutions of {widths:?} channels must have 1 to 4096"));
         }
-        let channels = input_mean.len();
-        if !(1..=4096).contains(&channels) || input_std.len() != channels {
-            return Err(format!("{channels} means and {} deviations are given", input_std.len()));
-        }
-        if !input_mean.iter().all(|mean| mean.is_finite()) || !input_std.iter().all(|std| *std > 0.0 && std.is_finite())
-        {
-            return Err("the input's statistics must be finite, the deviations above zero".into());
+        if eighth_blocks.max(depth) > 64 {
+            return Err(format!("{eighth_blocks} convolutions or {depth} layers are more than 64"));
         }
         Ok(())
     }
 
     /// A fresh classifier of this size.
     pub fn init(&self, weights: &mut WeightInit) -> Classifier {
-        let (channels, stem, d) = (self.input_mean.len(), self.stem_width, self.width);
-        let taps = STEM_FRAMES * 9;
+        let Self { half_width, quarter_width, eighth_width, eighth_blocks, width, heads, depth } = *self;
         Classifier {
-            stem: weights.scaled([taps * channels, stem], taps * channels),
-            stem_bias: weights.zeros([stem]),
-            stem_norm: weights.ones([stem]),
-            stem_out: weights.scaled([9 * stem, stem], 9 * stem),
-            stem_out_bias: weights.zeros([stem]),
-            patch_in: LinearConfig::new(PATCH * PATCH * stem, d).init(weights),
-            place_in: LinearConfig::new(PLACE_FEATURES, d).init(weights),
-            blocks: (0..self.depth).map(|_| Block::init(d, self.heads, weights)).collect(),
-            norm_out: weights.ones([d]),
-            questions: weights.uniform([Question::ALL.len(), d], 1.0),
-            question_key: LinearConfig::new(d, d).init(weights),
-            question_value: LinearConfig::new(d, d).init(weights),
-            norm_answer: weights.ones([d]),
+            half_in: LinearConfig::new(input::COLOURS, half_width).init(weights),
+            half: ResidualConv::init(half_width, SPACE, weights),
+            quarter_in: LinearConfig::new(4 * half_width + input::MOTION, quarter_width).init(weights),
+            quarter: ResidualConv::init(quarter_width, SPACE, weights),
+            eighth_in: LinearConfig::new(4 * quarter_width, eighth_width).init(weights),
+            eighth: (0..2 * eighth_blocks)
+                .map(|index| ResidualConv::init(eighth_width, if index % 2 == 0 { SPACE } else { TIME }, weights))
+                .collect(),
+            patch_in: LinearConfig::new(4 * eighth_width, width).init(weights),
+            place_in: LinearConfig::new(places::PLACE_FEATURES, width).init(weights),
+            blocks: (0..depth).map(|_| Block::init(width, heads, weights)).collect(),
+            norm_out: weights.ones([width]),
+            questions: weights.uniform([Question::ALL.len(), width], 1.0),
+            question_key: LinearConfig::new(width, width).init(weights),
+            question_value: LinearConfig::new(width, width).init(weights),
+            norm_answer: weights.ones([width]),
             answers: Question::ALL
                 .iter()
-                .map(|question| LinearConfig::new(d, question.num_answers()).init_zero(weights))
+                .map(|question| LinearConfig::new(width, question.num_answers()).init_zero(weights))
                 .collect(),
             config: self.clone(),
         }
     }
 }
 
-/// Says what latents show.
+/// Says what a video shows.
 #[derive(Module, Debug)]
 pub struct Classifier {
-    stem: Param<Tensor<2>>,
-    stem_bias: Param<Tensor<1>>,
-    stem_norm: Param<Tensor<1>>,
-    stem_out: Param<Tensor<2>>,
-    stem_out_bias: Param<Tensor<1>>,
+    half_in: Linear,
+    half: ResidualConv,
+    quarter_in: Linear,
+    quarter: ResidualConv,
+    eighth_in: Linear,
+    eighth: Vec<ResidualConv>,
     patch_in: Linear,
     place_in: Linear,
     blocks: Vec<Block>,
@@ -124,86 +131,68 @@ pub struct Classifier {
     config: ClassifierConfig,
 }
 
-#[derive(Module, Debug)]
-struct Block {
-    norm_attention: Param<Tensor<1>>,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    output: Linear,
-    norm_query: Param<Tensor<1>>,
-    norm_key: Param<Tensor<1>>,
-    norm_feed_forward: Param<Tensor<1>>,
-    up: Linear,
-    down: Linear,
-}
-
 impl Classifier {
     /// Sizes.
     pub const fn config(&self) -> &ClassifierConfig {
         &self.config
     }
 
-    /// The likeliest answer to each question, for each clip.
-    pub fn answers(&self, clips: &[Latents]) -> Vec<Answers> {
-        let references: Vec<_> = clips.iter().collect();
-        let logits = self.forward(&references, &self.questions.val().device());
+    /// Says what a clip of any size and length shows.
+    ///
+    /// # Panics  when there is no frame, or the frames differ in size
+    ///
+    /// # Errors
+    /// [`EvaluationError::Video`] when its frames cannot be scaled.
+    pub fn read(&self, frames: &[Frame]) -> Result<Answers, EvaluationError> {
+        Ok(self.answers(&[&pixels::at_reading_scale(frames)?])[0])
+    }
+
+    /// The likeliest answer to each question, for each clip at the scale of [`pixels::at_reading_scale`].
+    pub fn answers(&self, clips: &[&[Frame]]) -> Vec<Answers> {
+        let logits = self.forward(clips, &self.questions.val().device());
         let read = PerQuestion::from_fn(|question| best(logits.get(question).clone()));
         (0..clips.len()).map(|clip| Answers::from_fn(|question| read.get(question)[clip])).collect()
     }
 
-    /// Scores of all answers to each question.
+    /// Scores of all answers to each question, for clips at the scale of [`pixels::at_reading_scale`].
     ///
     /// # Shapes  each `[clips, answers]`, in the order of the clips, which may differ in size
-    pub fn forward(&self, clips: &[&Latents], device: &Device) -> PerQuestion<Tensor<2>> {
+    pub fn forward(&self, clips: &[&[Frame]], device: &Device) -> PerQuestion<Tensor<2>> {
+        let grids: Vec<[usize; 3]> = clips.iter().map(|clip| input::grid(clip)).collect();
         let mut tokens = Vec::new();
         let mut first = 0;
         while first < clips.len() {
-            // Clips of one size go through the convolutions together.
-            let run = clips[first..].iter().take_while(|clip| clip.shape == clips[first].shape).count();
-            tokens.push(self.patches(&clips[first..first + run], device));
-            first += run;
+            let alike = grids[first..].iter().take(TOGETHER).take_while(|grid| **grid == grids[first]).count();
+            tokens.push(self.patches(&clips[first..first + alike], device));
+            first += alike;
         }
-        let grids: Vec<[usize; 3]> = clips.iter().map(|clip| grid(clip.shape)).collect();
+        let grids: Vec<_> = grids.into_iter().map(|[t, h, w]| [t, h / 4, w / 4]).collect();
         let segments = Segments::new(grids.iter().map(|grid| grid.iter().product()));
-        let rotary = rotary(&grids, self.config.width / self.config.heads, device);
-        let mut x = Tensor::cat(tokens, 0) + self.place_in.forward(places(&grids, device)); // [N, D]
+        let rotary = places::rotary(&grids, self.config.width / self.config.heads, device);
+        let mut x = Tensor::cat(tokens, 0) + self.place_in.forward(places::waves(&grids, device)); // [N, D]
         for block in &self.blocks {
             x = block.forward(x, &segments, self.config.heads, &rotary);
         }
         self.ask(kernels::rms_norm(x, self.norm_out.val()), &segments)
     }
 
-    /// # Shapes  B clips of `[C, T, H, W]` → `[B·T·H/2·W/2, D]`
-    fn patches(&self, clips: &[&Latents], device: &Device) -> Tensor<2> {
-        let (b, [c, t, h, w]) = (clips.len(), clips[0].shape);
-        let values: Vec<f32> = clips.iter().flat_map(|clip| &clip.values).copied().collect();
-        let statistics = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, c, 1, 1, 1]), device);
-        let x: Tensor<5> = Tensor::from_data(TensorData::new(values, [b, c, t, h, w]), device);
-        let x = (x - statistics(&self.config.input_mean)) / statistics(&self.config.input_std);
-        let x = x.permute([0, 2, 3, 4, 1]); // [B, T, H, W, C]
-        // Before the film begins there was the first frame, so that nothing seems to move there.
-        let before = x.clone().narrow(1, 0, 1).repeat_dim(1, STEM_FRAMES - 1);
-        let x = kernels::causal_conv3d(CausalConv3d {
-            x: Tensor::cat(vec![before, x], 1),
-            weight: self.stem.val(),
-            bias: self.stem_bias.val(),
-            kernel: [STEM_FRAMES, 3, 3],
-        });
-        let s = self.config.stem_width;
-        let x = kernels::rms_norm_silu(x.reshape([b * t * h * w, s]), self.stem_norm.val());
-        let x = kernels::causal_conv3d(CausalConv3d {
-            x: x.reshape([b, t, h, w, s]),
-            weight: self.stem_out.val(),
-            bias: self.stem_out_bias.val(),
-            kernel: [1, 3, 3],
-        });
-        let [rows, columns] = [h / PATCH, w / PATCH];
-        let x = x
-            .reshape([b * t * rows, PATCH, columns, PATCH * s])
-            .swap_dims(1, 2) // [B·T·rows, columns, 2, 2·S]
-            .reshape([b * t * rows * columns, PATCH * PATCH * s]);
-        self.patch_in.forward(kernels::silu(x))
+    /// # Shapes  B clips of one size → `[B·T·H/16·W/16, D]`
+    fn patches(&self, clips: &[&[Frame]], device: &Device) -> Tensor<2> {
+        let (b, [t, h, w]) = (clips.len(), input::grid(clips[0]));
+        let inputs = clips.iter().map(|frames| Input::of(frames));
+        let (colours, motion): (Vec<_>, Vec<_>) = inputs.map(|input| (input.colours, input.motion)).unzip();
+        let tensor = |values: Vec<Vec<f32>>, shape: [usize; 5]| -> Tensor<5> {
+            Tensor::from_data(TensorData::new(values.concat(), shape), device)
+        };
+        let colours = tensor(colours, [b, t, 2 * h, 2 * w, input::COLOURS]);
+        let colours = fold_space(self.half.forward(self.half_in.forward_positions(colours)));
+        let motion = tensor(motion, [b, t, h, w, input::MOTION]);
+        let x = Tensor::cat(vec![colours, motion], 4); // [B, T, H/4, W/4, C]
+        let x = self.quarter.forward(self.quarter_in.forward_positions(x));
+        let x = self.eighth_in.forward_positions(fold_space(x)); // [B, T, H/8, W/8, C]
+        let x = fold_space(self.eighth.iter().fold(x, |x, layer| layer.forward(x)));
+        let [_, _, rows, columns, channels] = x.dims();
+        self.patch_in.forward(kernels::silu(x.reshape([b * t * rows * columns, channels])))
     }
 
     /// Each question looks at all tokens of its clip.
@@ -225,47 +214,6 @@ impl Classifier {
     }
 }
 
-impl Block {
-    fn init(width: usize, heads: usize, weights: &mut WeightInit) -> Self {
-        let square = LinearConfig::new(width, width);
-        Self {
-            norm_attention: weights.ones([width]),
-            query: square.init(weights),
-            key: square.init(weights),
-            value: square.init(weights),
-            output: square.init_zero(weights),
-            norm_query: weights.ones([width / heads]),
-            norm_key: weights.ones([width / heads]),
-            norm_feed_forward: weights.ones([width]),
-            up: LinearConfig::new(width, 3 * width).init(weights),
-            down: LinearConfig::new(3 * width, width).init_zero(weights),
-        }
-    }
-
-    fn forward(&self, x: Tensor<2>, segments: &Segments, heads: usize, rotary: &Rotary) -> Tensor<2> {
-        let normed = kernels::rms_norm(x.clone(), self.norm_attention.val());
-        let rotated = |projection: &Linear, weight: &Param<Tensor<1>>| {
-            kernels::head_norm_rotary(HeadNormRotary {
-                x: projection.forward(normed.clone()),
-                weight: weight.val(),
-                heads,
-                rotary: Some(rotary.clone()),
-            })
-        };
-        let attended = kernels::attention(Attention {
-            query: rotated(&self.query, &self.norm_query),
-            key: rotated(&self.key, &self.norm_key),
-            value: self.value.forward(normed.clone()),
-            heads,
-            query_segments: segments,
-            key_segments: segments,
-        });
-        let x = x + self.output.forward(attended);
-        let normed = kernels::rms_norm(x.clone(), self.norm_feed_forward.val());
-        x + self.down.forward(kernels::gelu(self.up.forward(normed)))
-    }
-}
-
 /// The best answer in each row; of equal ones the first.
 fn best(scores: Tensor<2>) -> Vec<usize> {
     let [_, answers] = scores.dims();
@@ -274,91 +222,57 @@ fn best(scores: Tensor<2>) -> Vec<usize> {
     rows.map(|row| (0..answers).rev().max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap_or_default()).collect()
 }
 
-/// Patches of latents: frames, rows, columns.
-const fn grid([_, t, h, w]: [usize; 4]) -> [usize; 3] {
-    [t, h / PATCH, w / PATCH]
-}
-
-/// Frame, row and column of every patch of every clip, with the lengths of these axes.
-fn positions(grids: &[[usize; 3]]) -> impl Iterator<Item = ([usize; 3], [usize; 3])> {
-    grids.iter().flat_map(|&[t, rows, columns]| {
-        (0..t * rows * columns).map(move |token| {
-            let position = [token / (rows * columns), token / columns % rows, token % columns];
-            (position, [t, rows, columns])
-        })
-    })
-}
-
-/// Where each patch lies in the whole clip, as waves.
-fn places(grids: &[[usize; 3]], device: &Device) -> Tensor<2> {
-    let mut features = Vec::new();
-    for (position, lengths) in positions(grids) {
-        for (index, length) in position.into_iter().zip(lengths) {
-            let share = (index as f32 + 0.5) / length as f32;
-            for frequency in [0.5, 1.0, 2.0] {
-                let angle = std::f32::consts::TAU * frequency * share;
-                features.extend([angle.sin(), angle.cos()]);
-            }
-        }
-    }
-    let tokens = features.len() / PLACE_FEATURES;
-    Tensor::from_data(TensorData::new(features, [tokens, PLACE_FEATURES]), device)
-}
-
-/// Angles by which attention knows how far two patches are apart: a third of the channel pairs for each axis.
-fn rotary(grids: &[[usize; 3]], head_width: usize, device: &Device) -> Rotary {
-    let pairs = head_width / 2;
-    let per_axis = pairs.div_ceil(3);
-    let mut angles = Vec::new();
-    for (position, _) in positions(grids) {
-        angles.extend((0..pairs).map(|pair| {
-            let frequency = ROTARY_BASE.powf(-((pair % per_axis) as f32) / per_axis as f32);
-            position[pair / per_axis] as f32 * frequency
-        }));
-    }
-    let shape = [angles.len() / pairs.max(1), pairs];
-    let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
-    Rotary {
-        cos: tensor(angles.iter().map(|angle| angle.cos()).collect()),
-        sin: tensor(angles.iter().map(|angle| angle.sin()).collect()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use video::Resolution;
+
     use super::*;
 
-    fn latents(shape: [usize; 4], seed: usize) -> Latents {
-        let count = shape.iter().product::<usize>();
-        Latents { shape, values: (0..count).map(|index| ((index * 37 + seed) % 101) as f32 / 50.0 - 1.0).collect() }
+    fn frames(width: u32, height: u32, count: usize, seed: usize) -> Vec<Frame> {
+        let size = Resolution::new(width, height).unwrap();
+        let byte = |frame: usize, index: usize| ((index * 37 + frame * 11 + seed * 53) % 251) as u8;
+        let rgb = |frame| (0..size.pixel_count() * 3).map(|index| byte(frame, index)).collect();
+        (0..count).map(|frame| Frame::new(size, rgb(frame)).unwrap()).collect()
     }
 
     #[test]
     fn a_clip_is_read_alike_alone_and_beside_others() {
         let device = Device::flex();
-        let classifier = ClassifierConfig::tiny(vec![0.1; 3], vec![0.5; 3]).init(&mut WeightInit::new(&device, 1));
-        let clips = [latents([3, 5, 8, 8], 1), latents([3, 5, 8, 8], 2), latents([3, 2, 4, 6], 3)];
+        let classifier = ClassifierConfig::tiny().init(&mut WeightInit::new(&device, 1));
+        let clips = [frames(32, 32, 5, 1), frames(32, 32, 5, 2), frames(48, 32, 1, 3)];
+        let clips: Vec<&[Frame]> = clips.iter().map(Vec::as_slice).collect();
         // The last layer begins at zero, so the tokens that it reads are compared.
         let tokens =
-            |clips: &[&Latents]| -> Vec<f32> { classifier.patches(clips, &device).into_data().try_into_vec().unwrap() };
-        let (both, alone) = (tokens(&[&clips[0], &clips[1]]), tokens(&[&clips[1]]));
+            |clips: &[&[Frame]]| -> Vec<f32> { classifier.patches(clips, &device).into_data().try_into_vec().unwrap() };
+        let (both, alone) = (tokens(&clips[..2]), tokens(&clips[1..2]));
+        assert_eq!(alone.len(), 2 * 2 * 2 * 16);
         assert_eq!(both[both.len() / 2..], alone);
-        let logits = classifier.forward(&clips.iter().collect::<Vec<_>>(), &device);
+        let logits = classifier.forward(&clips, &device);
         assert_eq!(logits.motion.dims(), [3, Question::Motion.num_answers()]);
         assert_eq!(classifier.answers(&clips).len(), 3);
     }
 
     #[test]
+    fn films_of_any_size_and_length_are_read() {
+        let classifier = ClassifierConfig::tiny().init(&mut WeightInit::new(&Device::flex(), 1));
+        for (width, height, count) in [(64, 64, 9), (160, 96, 33), (96, 160, 65), (50, 31, 1), (128, 128, 2)] {
+            assert!(classifier.read(&frames(width, height, count, 1)).is_ok(), "{width}x{height}, {count} frames");
+        }
+    }
+
+    #[test]
     fn impossible_sizes_are_refused() {
-        let good = ClassifierConfig::tiny(vec![0.0], vec![1.0]);
+        let good = ClassifierConfig::tiny();
         assert_eq!(good.validate(), Ok(()));
         for wrong in [
             ClassifierConfig { heads: 0, ..good.clone() },
             ClassifierConfig { width: 15, ..good.clone() },
+            ClassifierConfig { width: 0, ..good.clone() },
             ClassifierConfig { depth: 1000, ..good.clone() },
-            ClassifierConfig { input_std: vec![0.0], ..good.clone() },
-            ClassifierConfig { input_mean: vec![f32::NAN], ..good.clone() },
-            ClassifierConfig { input_mean: vec![], input_std: vec![], ..good },
+            ClassifierConfig { eighth_blocks: 1000, ..good.clone() },
+            ClassifierConfig { half_width: 0, ..good.clone() },
+            ClassifierConfig { quarter_width: 0, ..good.clone() },
+            ClassifierConfig { eighth_width: 5000, ..good },
         ] {
             assert!(wrong.validate().is_err(), "{wrong:?}");
         }

@@ -1,31 +1,30 @@
-//! How the classifier learns: cross-entropy of the four answers, on encoded renders.
+//! How the classifier learns: cross-entropy of the four answers, on rendered films that are varied every time.
+
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
-use models::{Autoencoder, WeightInit, checkpoint};
+use models::{
+    WeightInit,
+    checkpoint::{self, NamedTensors, Precision},
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use worlds::{CameraMove, Distribution, FilmSettings, Weights};
+use video::Frame;
 
 use super::{
-    Classifier, ClassifierConfig, TrainedClassifier,
-    examples::{self, Example, Latents},
-    fingerprint,
+    Classifier, ClassifierConfig,
+    augment::varied,
+    examples::Example,
     optimizer::{Optimizer, Step},
 };
-use crate::{
-    EvaluationError, PerQuestion, Phase, Question,
-    films::{self, FilmSet},
-    progress::{Monitor, report},
-};
+use crate::{EvaluationError, KnownAnswers, PerQuestion, Question};
 
-/// How long and on what a classifier learns.
-#[derive(Clone, Debug)]
-pub struct ClassifierRecipe {
-    /// What it learns from.
-    pub sets: Vec<FilmSet>,
-    /// How its weights are found.
-    pub fit: FitSettings,
-}
+/// What a stopped run goes on from.
+const STATE: &str = "training.safetensors";
+/// Steps until the learning rate is at its highest.
+const WARMUP: f32 = 60.0;
+/// The tensor of that file that holds the number of steps done.
+const STEPS_DONE: &str = "steps";
 
 /// How weights are found for given examples.
 #[derive(Clone, Copy, Debug)]
@@ -36,137 +35,146 @@ pub struct FitSettings {
     pub batch: usize,
     /// The highest learning rate.
     pub learning_rate: f32,
-    /// Noise added to the latents, in shares of their standard deviation: generated videos are not quite like renders.
-    pub latent_noise: f32,
     /// Decides first weights and order.
     pub seed: u64,
 }
 
 impl Default for FitSettings {
     fn default() -> Self {
-        Self { steps: 1500, batch: 32, learning_rate: 2e-3, latent_noise: 0.15, seed: 1 }
+        Self { steps: 3000, batch: 16, learning_rate: 1.5e-3, seed: 1 }
     }
 }
 
-impl ClassifierRecipe {
-    /// `films` films: mostly one clear object, every motion and camera move equally often, some of everything else.
-    ///
-    /// Films of one second and of two, so that motion is known at both speeds; some wide and some tall.
+/// A classifier that learns.
+#[derive(Debug)]
+pub struct Training {
+    settings: FitSettings,
+    model: Classifier,
+    optimizer: Optimizer,
+    steps_done: usize,
+}
+
+impl Training {
+    /// Begins with fresh weights.
+    pub fn new(config: &ClassifierConfig, settings: FitSettings) -> Self {
+        let model = config.init(&mut WeightInit::new(&Device::flex().autodiff(), settings.seed));
+        Self { settings, optimizer: Optimizer::new(&model), model, steps_done: 0 }
+    }
+
+    /// Goes on where [`Self::save`] wrote into `folder`, or begins when there is nothing.
     ///
     /// # Errors
-    /// Never, but for sizes that this program does not know.
-    pub fn standard(films: usize) -> Result<Self, EvaluationError> {
-        let even = Weights::even(CameraMove::ALL);
-        let simple = Distribution { cameras: even.clone(), ..Distribution::simple() };
-        let full = Distribution { cameras: even, ..Distribution::full() };
-        let mut sets = Vec::new();
-        let mut first_seed = films::CLASSIFIER_SEED;
-        for (distribution, [width, height], per_second, share) in [
-            (&simple, [64, 64], 8, 0.5),
-            (&simple, [64, 64], 16, 0.25),
-            (&full, [64, 64], 8, 0.1),
-            (&simple, [112, 64], 8, 0.1),
-            (&simple, [64, 112], 8, 0.05),
-        ] {
-            let count = (films as f64 * share).ceil() as usize;
-            let settings = FilmSettings {
-                resolution: video::Resolution::new(width, height)?,
-                frame_rate: films::frame_rate(per_second)?,
-                num_frames: crate::pixels::MAX_FRAMES,
-            };
-            sets.push(FilmSet { distribution: distribution.clone(), settings, count, first_seed });
-            first_seed += count as u64;
+    /// [`EvaluationError::File`], [`EvaluationError::Model`] or [`EvaluationError::Classifier`] that names the file
+    /// when it is not of such a run.
+    pub fn resume(config: &ClassifierConfig, settings: FitSettings, folder: &Path) -> Result<Self, EvaluationError> {
+        let path = folder.join(STATE);
+        let mut fresh = Self::new(config, settings);
+        if !path.exists() {
+            return Ok(fresh);
         }
-        Ok(Self { sets, fit: FitSettings::default() })
+        let wrong = |reason: String| EvaluationError::Classifier { path: path.clone(), reason };
+        let bytes = std::fs::read(&path).map_err(|source| EvaluationError::File {
+            action: "read",
+            path: path.clone(),
+            source,
+        })?;
+        let mut state = checkpoint::read_tensors(&bytes, &path)?;
+        let done = state.remove(STEPS_DONE).and_then(|data| data.as_slice::<f32>().ok()?.first().copied());
+        let steps_done = done.ok_or_else(|| wrong(format!("{STEPS_DONE} is missing")))? as usize;
+        fresh.optimizer.restore(&state).map_err(wrong)?;
+        let named = state.into_iter();
+        let weights: NamedTensors =
+            named.filter_map(|(name, data)| Some((name.strip_prefix("weights.")?.to_owned(), data))).collect();
+        let model = checkpoint::put_tensors(fresh.model, &weights, &path, "classifier")?;
+        Ok(Self { model, steps_done, ..fresh })
     }
-}
 
-/// Renders films, and fits a classifier for this autoencoder to them.
-///
-/// # Errors
-/// [`EvaluationError::Interrupted`], and what may go wrong with rendering and encoding.
-pub fn train(
-    autoencoder: &Autoencoder,
-    recipe: &ClassifierRecipe,
-    monitor: &mut dyn Monitor,
-) -> Result<TrainedClassifier, EvaluationError> {
-    let examples = examples::from_films(autoencoder, &recipe.sets, monitor)?;
-    if examples.is_empty() {
-        return Err(EvaluationError::Settings { reason: "a classifier needs at least one film to learn from".into() });
+    /// Writes what going on needs, whole or not at all.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Model`] when the file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), EvaluationError> {
+        let mut state = self.optimizer.state();
+        let weights = checkpoint::named_tensors(&self.model).into_iter();
+        state.extend(weights.map(|(name, data)| (format!("weights.{name}"), data)));
+        state.insert(STEPS_DONE.to_owned(), TensorData::new(vec![self.steps_done as f32], [1]));
+        Ok(checkpoint::save_tensors(&state, &folder.join(STATE), Precision::F32)?)
     }
-    let (mean, std) = examples::statistics(&examples);
-    let classifier = fit(&examples, &ClassifierConfig::standard(mean, std), &recipe.fit, monitor)?;
-    Ok(TrainedClassifier { classifier, encoder: fingerprint(autoencoder) })
-}
 
-/// Finds weights that answer for the examples as they say themselves.
-///
-/// # Errors
-/// [`EvaluationError::Interrupted`], and [`EvaluationError::NotFinite`] when learning fails.
-pub fn fit(
-    examples: &[Example],
-    config: &ClassifierConfig,
-    settings: &FitSettings,
-    monitor: &mut dyn Monitor,
-) -> Result<Classifier, EvaluationError> {
-    let (device, inner) = (Device::flex().autodiff(), Device::flex());
-    let mut model = config.init(&mut WeightInit::new(&device, settings.seed));
-    let mut optimizer = Optimizer::default();
-    let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-    for step in 0..settings.steps {
-        report(monitor, Phase::Training, step, settings.steps)?;
-        let batch = draw(examples, config, settings, &mut rng);
-        let clips: Vec<&Latents> = batch.iter().map(|example| &example.latents).collect();
-        let logits = model.forward(&clips, &inner);
-        let loss = loss(&logits, &batch, &inner);
-        if !loss.clone().into_scalar::<f32>().is_finite() {
+    /// Updates done so far.
+    pub const fn steps_done(&self) -> usize {
+        self.steps_done
+    }
+
+    /// Whether no update is left.
+    pub const fn is_done(&self) -> bool {
+        self.steps_done >= self.settings.steps
+    }
+
+    /// One update on examples that are drawn by the step's number, so that a run that was stopped draws the same.
+    /// Tells the loss.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Settings`] for no example, [`EvaluationError::NotFinite`] when learning fails.
+    pub fn step(&mut self, examples: &[Example]) -> Result<f32, EvaluationError> {
+        if examples.is_empty() {
+            return Err(EvaluationError::Settings { reason: "a classifier needs a film to learn from".into() });
+        }
+        let FitSettings { steps, batch, learning_rate, seed } = self.settings;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(self.steps_done as u64);
+        let mut drawn: Vec<_> =
+            (0..batch).map(|_| varied(&examples[rng.random_range(0..examples.len())], &mut rng)).collect();
+        // Clips of one size go through the convolutions together.
+        drawn
+            .sort_by_key(|(frames, _)| (frames.len(), frames[0].resolution().width(), frames[0].resolution().height()));
+        let (clips, answers): (Vec<_>, Vec<_>) = drawn.into_iter().unzip();
+        let clips: Vec<&[Frame]> = clips.iter().map(Vec::as_slice).collect();
+
+        let device = Device::flex();
+        let loss = loss(&self.model.forward(&clips, &device), &answers, &device);
+        let value = loss.clone().into_scalar::<f32>();
+        if !value.is_finite() {
             return Err(EvaluationError::NotFinite { what: "the classifier's loss" });
         }
         let update = Step {
-            learning_rate: settings.learning_rate * schedule(step, settings.steps),
+            number: self.steps_done as u64 + 1,
+            learning_rate: learning_rate * schedule(self.steps_done, steps),
             weight_decay: 0.05,
             clip_norm: 1.0,
             average_decay: 0.99,
         };
-        model = optimizer.update(model, loss.backward(), update);
+        self.model = self.optimizer.update(self.model.clone(), loss.backward(), update);
+        self.steps_done += 1;
+        Ok(value)
     }
-    report(monitor, Phase::Training, settings.steps, settings.steps)?;
-    let averaged = optimizer.average(&model);
-    let fresh = config.init(&mut WeightInit::new(&inner, settings.seed));
-    Ok(checkpoint::put_tensors(fresh, &averaged, std::path::Path::new("averaged weights"), "classifier")?)
+
+    /// The classifier as it is by now: the moving average of its weights.
+    ///
+    /// # Errors
+    /// [`EvaluationError::Model`] when the weights are not finite.
+    pub fn classifier(&self) -> Result<Classifier, EvaluationError> {
+        let fresh = self.model.config().init(&mut WeightInit::new(&Device::flex(), self.settings.seed));
+        Ok(checkpoint::put_tensors(fresh, &self.optimizer.average(), Path::new("averaged weights"), "classifier")?)
+    }
 }
 
-/// Rises at first, then falls along a cosine.
+/// Rises at first, stays, and falls along a line in the last two fifths, so that a run can go on longer than was meant.
 fn schedule(step: usize, steps: usize) -> f32 {
-    let warmup = (steps / 20).max(1) as f32;
-    let share = step as f32 / steps as f32;
-    ((step as f32 + 1.0) / warmup).min(1.0) * (0.02 + 0.98 * 0.5 * (1.0 + (std::f32::consts::PI * share).cos()))
+    let rise = (step + 1) as f32 / WARMUP;
+    let fall = (steps.saturating_sub(step)) as f32 / (0.4 * steps as f32);
+    rise.min(1.0).min(fall)
 }
 
-/// Draws examples, adds noise, and puts those of one size side by side.
-fn draw(examples: &[Example], config: &ClassifierConfig, settings: &FitSettings, rng: &mut ChaCha8Rng) -> Vec<Example> {
-    let mut batch: Vec<Example> =
-        (0..settings.batch).map(|_| examples[rng.random_range(0..examples.len())].clone()).collect();
-    for Example { latents, .. } in &mut batch {
-        let strength = settings.latent_noise * rng.random::<f32>();
-        let positions = latents.values.len() / config.input_std.len();
-        for (values, std) in latents.values.chunks_exact_mut(positions).zip(&config.input_std) {
-            // Uniform noise of the same variance does as well as normal noise, and is quicker to draw.
-            let bound = 3.0_f32.sqrt() * strength * std;
-            values.iter_mut().for_each(|value| *value += bound * (2.0 * rng.random::<f32>() - 1.0));
-        }
-    }
-    batch.sort_by_key(|example| example.latents.shape);
-    batch
-}
-
-/// Sum over the questions of the mean cross-entropy.
-fn loss(logits: &PerQuestion<Tensor<2>>, batch: &[Example], device: &Device) -> Tensor<1> {
+/// Sum over the questions of the mean cross-entropy of what is known.
+fn loss(logits: &PerQuestion<Tensor<2>>, batch: &[KnownAnswers], device: &Device) -> Tensor<1> {
     let losses = Question::ALL.map(|question| {
         let answers = question.num_answers();
         let mut wanted = vec![0.0; batch.len() * answers];
-        for (example, row) in batch.iter().zip(wanted.chunks_exact_mut(answers)) {
-            row[*example.answers.get(question)] = -1.0 / batch.len() as f32;
+        for (known, row) in batch.iter().zip(wanted.chunks_exact_mut(answers)) {
+            if let Some(answer) = *known.get(question) {
+                row[answer] = -1.0 / batch.len() as f32;
+            }
         }
         let wanted = Tensor::from_data(TensorData::new(wanted, [batch.len(), answers]), device);
         (activation::log_softmax(logits.get(question).clone(), 1) * wanted).sum()
@@ -177,64 +185,81 @@ fn loss(logits: &PerQuestion<Tensor<2>>, batch: &[Example], device: &Device) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Answers, progress::Silent};
+    use video::Resolution;
 
-    /// Noise in which each answer has a place, a time or a channel of its own.
+    use super::*;
+    use crate::Answers;
+
+    /// Grey films in which the answer to each question is the brightness of a band of its own.
     fn separable(count: usize) -> Vec<Example> {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let shape = [4, 3, 4, 4];
+        let size = Resolution::new(32, 32).unwrap();
         let example = |index: usize| {
-            let answers =
+            let mut answers =
                 Answers::from_fn(|question| (index * (question as usize + 3) + index / 7) % question.num_answers());
-            let mut values: Vec<f32> = (0..192).map(|_| 0.05 * rng.random::<f32>()).collect();
-            for question in Question::ALL {
-                // One channel for each question: 48 places, of which each answer lights four.
-                let answer = *answers.get(question);
-                values[question as usize * 48 + answer * 4..][..4].fill(2.0);
+            // Camera moves change in a mirror; this one does not.
+            answers.camera = 0;
+            let mut frame = Frame::filled(size, [0; 3]);
+            for (pixel, rgb) in frame.rgb_mut().chunks_exact_mut(3).enumerate() {
+                let question = Question::ALL[pixel / 32 / 8];
+                rgb.fill((20 + 220 * answers.get(question) / question.num_answers()) as u8);
             }
-            Example { latents: Latents { shape, values }, answers }
+            Example { frames: vec![frame; 5], answers }
         };
         (0..count).map(example).collect()
+    }
+
+    fn config() -> ClassifierConfig {
+        ClassifierConfig { width: 32, ..ClassifierConfig::tiny() }
     }
 
     #[test]
     fn learns_what_is_plain_to_see() {
         let examples = separable(240);
-        let (mean, std) = examples::statistics(&examples);
-        let settings = FitSettings { steps: 300, learning_rate: 1e-2, latent_noise: 0.02, ..FitSettings::default() };
-        let config = ClassifierConfig { width: 32, ..ClassifierConfig::tiny(mean, std) };
-        let classifier = fit(&examples, &config, &settings, &mut Silent).unwrap();
-        let unseen = separable(300).split_off(240);
-        let latents: Vec<_> = unseen.iter().map(|example| example.latents.clone()).collect();
-        let expected: Vec<_> = unseen.iter().map(|example| example.answers).collect();
-        assert_eq!(classifier.answers(&latents), expected);
+        let settings = FitSettings { steps: 400, batch: 32, learning_rate: 1e-2, ..FitSettings::default() };
+        let mut training = Training::new(&config(), settings);
+        while !training.is_done() {
+            training.step(&examples[..200]).unwrap();
+        }
+        let classifier = training.classifier().unwrap();
+        let unseen = &examples[200..];
+        let clips: Vec<&[Frame]> = unseen.iter().map(|example| &*example.frames).collect();
+        let read = classifier.answers(&clips);
+        for question in Question::ALL {
+            let right = read.iter().zip(unseen).filter(|(r, e)| r.get(question) == e.answers.get(question)).count();
+            assert!(right * 10 >= unseen.len() * 9, "{question:?}: {right} of {}", unseen.len());
+        }
     }
 
     #[test]
-    fn stops_when_asked_to() {
-        struct Impatient;
-        impl Monitor for Impatient {
-            fn note(&mut self, _message: &str) {}
-            fn step(&mut self, _phase: Phase, done: u64, _total: u64) -> std::ops::ControlFlow<()> {
-                if done == 1 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
-            }
-        }
+    fn a_run_that_was_stopped_goes_on_as_if_it_had_not() {
+        let folder = tempfile::tempdir().unwrap();
         let examples = separable(8);
-        let config = ClassifierConfig::tiny(vec![0.0; 4], vec![1.0; 4]);
-        let stopped = fit(&examples, &config, &FitSettings::default(), &mut Impatient);
-        assert!(matches!(stopped, Err(EvaluationError::Interrupted)));
+        let settings = FitSettings { steps: 4, batch: 4, ..FitSettings::default() };
+        let weights = |training: &Training| checkpoint::named_tensors(&training.classifier().unwrap());
+        let mut whole = Training::resume(&config(), settings, folder.path()).unwrap();
+        for step in 0..4 {
+            if step == 2 {
+                whole.save(folder.path()).unwrap();
+            }
+            whole.step(&examples).unwrap();
+        }
+        let mut resumed = Training::resume(&config(), settings, folder.path()).unwrap();
+        assert_eq!(resumed.steps_done(), 2);
+        while !resumed.is_done() {
+            resumed.step(&examples).unwrap();
+        }
+        assert_eq!(weights(&resumed), weights(&whole));
+        let other = Training::resume(&ClassifierConfig::tiny(), settings, folder.path());
+        assert!(other.unwrap_err().to_string().contains(STATE));
     }
 
     #[test]
-    fn the_standard_recipe_films_what_it_says() {
-        let recipe = ClassifierRecipe::standard(40).unwrap();
-        assert_eq!(recipe.sets.iter().map(|set| set.count).sum::<usize>(), 40);
-        for set in &recipe.sets {
-            let film = films::render(&FilmSet { count: 1, ..set.clone() }, 0..1).unwrap().remove(0);
-            assert!(!worlds::is_held_out(&film.labels));
-            let read = crate::pixels::at_reading_scale(&film.clip).unwrap();
-            assert_eq!(read, film.clip.frames(), "training films are rendered as they are read");
-        }
+    fn no_films_and_no_numbers_are_refused() {
+        let mut training = Training::new(&config(), FitSettings::default());
+        assert!(matches!(training.step(&[]), Err(EvaluationError::Settings { .. })));
+        let settings = FitSettings { learning_rate: f32::INFINITY, batch: 2, ..FitSettings::default() };
+        let mut training = Training::new(&config(), settings);
+        let failed = (0..3).map(|_| training.step(&separable(2))).find(Result::is_err);
+        assert!(matches!(failed, Some(Err(EvaluationError::NotFinite { .. }))));
     }
 }

@@ -1,0 +1,73 @@
+//! What the classifier that is shipped learns from.
+
+use video::Resolution;
+use worlds::{CameraMove, Daytime, Distribution, FilmSettings, Weights};
+
+use crate::{
+    EvaluationError,
+    films::{self, FilmSet},
+    pixels,
+};
+
+/// Films that are rendered and kept together.
+const PORTION: usize = 64;
+
+/// About `films` films, portion by portion, of combinations that are not held out.
+///
+/// Mostly one clear object for two seconds, every motion and every camera move equally often; some films of one second
+/// and of four, wide ones and tall ones, and some of everything that worlds can show.
+///
+/// # Errors
+/// Never, but for sizes that this program does not know.
+pub fn training_films(films: usize) -> Result<Vec<FilmSet>, EvaluationError> {
+    let cameras = Weights::even(CameraMove::ALL);
+    let night = |daytime| if daytime == Daytime::Night { 0.3 } else { 1.0 };
+    let simple = Distribution {
+        cameras: cameras.clone(),
+        daytimes: Weights::new(Daytime::ALL.iter().map(|&daytime| (daytime, night(daytime)))),
+        ..Distribution::simple()
+    };
+    let full = Distribution { cameras, ..Distribution::full() };
+    let short = pixels::SHORT_SIDE as u32;
+    let long = short * 7 / 4;
+    let mut portions = Vec::new();
+    let mut first_seed = films::CLASSIFIER_SEED;
+    for (distribution, [width, height], per_second, share) in [
+        (&simple, [short, short], 8, 0.75),
+        (&simple, [short, short], 16, 0.06),
+        (&simple, [short, short], 4, 0.04),
+        (&full, [short, short], 8, 0.09),
+        (&simple, [long, short], 8, 0.03),
+        (&simple, [short, long], 8, 0.03),
+    ] {
+        let settings = FilmSettings {
+            resolution: Resolution::new(width, height)?,
+            frame_rate: films::frame_rate(per_second)?,
+            num_frames: pixels::MAX_FRAMES,
+        };
+        for _ in 0..(films as f64 * share / PORTION as f64).ceil() as usize {
+            portions.push(FilmSet { distribution: distribution.clone(), settings, count: PORTION, first_seed });
+            first_seed += PORTION as u64;
+        }
+    }
+    Ok(portions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn films_are_as_they_are_read_and_none_is_held_out() {
+        let portions = training_films(1000).unwrap();
+        assert!((1000..1400).contains(&portions.iter().map(|set| set.count).sum::<usize>()));
+        let mut next = films::CLASSIFIER_SEED;
+        for set in portions {
+            assert_eq!(set.first_seed, next, "no film comes twice");
+            next += set.count as u64;
+            let film = films::render(&set, 0..1).unwrap().remove(0);
+            assert!(!worlds::is_held_out(&film.labels));
+            assert_eq!(pixels::at_reading_scale(film.clip.frames()).unwrap(), film.clip.frames());
+        }
+    }
+}
