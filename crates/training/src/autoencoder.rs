@@ -88,8 +88,12 @@ impl Stage for Reconstruction<'_> {
         let (films, batch) = draw_batch(&self.sets, self.recipe, &mut rng);
         let pixels = films::pixels_from_films(&films, &device_of(model));
         let encoder_is_frozen = self.recipe.encoder_steps.is_some_and(|steps| step > steps);
-        let posterior = model.posterior(pixels.clone());
-        let posterior = if encoder_is_frozen { posterior.detach() } else { posterior };
+        let posterior = if encoder_is_frozen {
+            // Not tracked at all: a graph that no backward ever visits stays in memory, step after step.
+            model.valid().posterior(pixels.clone())
+        } else {
+            model.posterior(pixels.clone())
+        };
         let loss = loss(model, (posterior, pixels), self.recipe, &mut rng);
         let reported = loss.clone().into_scalar::<f32>();
         Ok(StepLoss { loss, reported, batch, details: Map::new() })

@@ -103,14 +103,6 @@ pub struct Posterior {
     pub log_variance: Tensor<5>,
 }
 
-impl Posterior {
-    /// The same without gradients: for a decoder that learns while its encoder stays.
-    #[must_use]
-    pub fn detach(self) -> Self {
-        Self { mean: self.mean.detach(), log_variance: self.log_variance.detach() }
-    }
-}
-
 impl AutoencoderConfig {
     /// A fresh autoencoder of this size.
     pub fn init(&self, weights: &mut WeightInit) -> Autoencoder {
