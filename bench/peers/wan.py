@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Wan 2.1 in misora against diffusers: the same random weights, the same inputs, in turns.
 
-Needs torch, diffusers, transformers and safetensors, and misora built in release:
+Needs torch, diffusers, transformers, accelerate and safetensors, and misora built in release:
 
     cargo build --release
     python3 bench/peers/wan.py                      # tiny models: is it exact?
