@@ -122,6 +122,8 @@ def run_diffusers(part, model, source, target, threads):
 
 
 def said(command):
+    """What a program prints. A shell stands between: a program counts the memory of whoever started it as its own."""
+    command = ["sh", "-c", '"$@"; exit $?', "sh", *command]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
