@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Wan 2.1 in misora against diffusers: the same random weights, the same inputs, in turns.
 
-Needs torch, diffusers, transformers and safetensors, and misora built in release:
+Needs torch, diffusers, transformers, accelerate and safetensors, and misora built in release:
 
     cargo build --release
     python3 bench/peers/wan.py                      # tiny models: is it exact?
@@ -122,6 +122,8 @@ def run_diffusers(part, model, source, target, threads):
 
 
 def said(command):
+    """What a program prints. A shell stands between: a program counts the memory of whoever started it as its own."""
+    command = ["sh", "-c", '"$@"; exit $?', "sh", *command]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 

@@ -28,9 +28,9 @@ pub struct TextEncoderConfig {
     pub relative_attention_num_buckets: usize,
     /// From this distance on they are all the same.
     pub relative_attention_max_distance: usize,
-    layer_norm_epsilon: f64,
-    feed_forward_proj: String,
-    model_type: String,
+    pub(super) layer_norm_epsilon: f64,
+    pub(super) feed_forward_proj: String,
+    pub(super) model_type: String,
 }
 
 impl Default for TextEncoderConfig {
