@@ -3,8 +3,11 @@
 
 use std::{fs, ops::ControlFlow, path::Path};
 
-use burn::tensor::Device;
-use models::Bundle;
+use burn::tensor::{Device, Tolerance};
+use models::{
+    Bundle,
+    checkpoint::{NamedTensors, named_tensors},
+};
 use training::{Monitor, Quiet, Recipe, Run, StepReport, TrainingError};
 
 const RECIPE: &str = r#"
@@ -106,6 +109,45 @@ fn the_autoencoder_learns() {
     let losses = losses(&folder.path().join("autoencoder/log.jsonl"));
     let (first, last) = (losses[0].1, losses[199].1);
     assert!(last < 0.9 * first, "{first} became {last}");
+}
+
+#[test]
+fn a_frozen_encoder_stays_while_its_decoder_learns() {
+    let trained = |steps| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recipe = Recipe::parse(RECIPE).unwrap();
+        (recipe.autoencoder.steps, recipe.autoencoder.encoder_steps) = (steps, Some(0));
+        let run = Run { recipe, folder: folder.path().into(), device: Device::flex() };
+        named_tensors(&training::autoencoder::train(&run, None, &mut Quiet).unwrap())
+    };
+    let (early, late) = (trained(1), trained(12));
+    let values = |tensors: &NamedTensors, name: &String| tensors[name].as_slice::<f32>().unwrap().to_vec();
+    let (stay, change): (Vec<_>, Vec<_>) = early.keys().partition(|name| values(&early, name) == values(&late, name));
+    assert!(stay.iter().all(|name| name.starts_with("encoder.")), "{stay:?}");
+    assert!(change.iter().all(|name| name.starts_with("decoder.")), "{change:?}");
+}
+
+#[test]
+fn a_model_to_begin_from_gives_what_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(&folder.path().join("first"));
+    let model = training::run(&run, &mut Quiet).unwrap();
+    let mut recipe = run.recipe.clone();
+    recipe.from = Some(model.clone());
+    recipe.autoencoder.steps = 0;
+    recipe.stages[0].steps = 1;
+    recipe.stages[0].optimizer.learning_rate = 1e-9;
+    let next = Run { recipe, folder: folder.path().join("next"), device: Device::flex() };
+    let next = training::run(&next, &mut Quiet).unwrap();
+    let load = |path: &Path| Bundle::load(path, &Device::flex()).unwrap();
+    let (model, next) = (load(&model), load(&next));
+    assert_eq!(model.info, next.info);
+    for (name, data) in named_tensors(&model.transformer) {
+        data.assert_approx_eq::<f32>(&named_tensors(&next.transformer)[&name], Tolerance::absolute(1e-3));
+    }
+    for (name, data) in named_tensors(&model.autoencoder) {
+        data.assert_eq(&named_tensors(&next.autoencoder)[&name], true);
+    }
 }
 
 #[test]
