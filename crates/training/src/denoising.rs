@@ -31,7 +31,7 @@ use crate::{
     recipe::StageRecipe,
     samples,
     semantics::{self, SEMANTIC_FEATURES},
-    stage::{self, Stage, StageSettings, StepLoss, begin},
+    stage::{self, Stage, StageSettings, StepLoss, begin, device_of},
 };
 
 /// Noise levels at which the validation loss is told.
@@ -184,7 +184,8 @@ impl Denoising<'_> {
                 camera: rng.random::<f32>() >= self.recipe.camera_dropout,
             });
         }
-        batch(clips.into_iter(), (self.data.tokenizer, max_tokens), rng)
+        let device = device_of(&self.data.bundle.transformer);
+        batch(clips.into_iter(), (self.data.tokenizer, max_tokens), (rng, &device))
     }
 }
 
@@ -202,7 +203,8 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
             caption: sample.captions.get(1).map_or("", String::as_str),
             camera: false,
         });
-        let batch = batch(clips, (data.tokenizer, model.text_encoder.config().max_tokens), &mut rng)?;
+        let max_tokens = model.text_encoder.config().max_tokens;
+        let batch = batch(clips, (data.tokenizer, max_tokens), (&mut rng, &device_of(model)))?;
         by_level.push((level, losses(model, &batch).velocity.into_scalar::<f32>()));
     }
     Ok(by_level)
@@ -212,7 +214,7 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
 fn batch<'a>(
     clips: impl Iterator<Item = NoisedClip<'a>>,
     (tokenizer, max_tokens): (&Tokenizer, usize),
-    rng: &mut ChaCha8Rng,
+    (rng, device): (&mut ChaCha8Rng, &Device),
 ) -> Result<Batch, TrainingError> {
     let (mut patches, mut velocity, mut levels) = (Vec::new(), Vec::new(), Vec::new());
     let (mut grids, mut prompts, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
@@ -243,16 +245,15 @@ fn batch<'a>(
         prompts.push(tokenizer.encode(clip.caption, max_tokens)?);
         cameras.push(if clip.camera { clip.sample.camera.clone() } else { None });
     }
-    let device = Device::flex();
     let tokens = levels.len();
     let weight: Vec<f32> = levels.iter().map(|level| if *level > 0.0 { 1.0 } else { 0.0 }).collect();
     Ok(Batch {
-        patches: Tensor::from_data(TensorData::new(patches, [tokens, width]), &device),
-        velocity: Tensor::from_data(TensorData::new(velocity, [tokens, width]), &device),
+        patches: Tensor::from_data(TensorData::new(patches, [tokens, width]), device),
+        velocity: Tensor::from_data(TensorData::new(velocity, [tokens, width]), device),
         weight_sum: (weight.iter().sum::<f32>() * width as f32).max(1.0),
-        weight: Tensor::from_data(TensorData::new(weight, [tokens, 1]), &device),
-        semantics: Tensor::from_data(TensorData::new(semantics, [tokens, SEMANTIC_FEATURES]), &device),
-        semantics_known: Tensor::from_data(TensorData::new(known, [tokens, 1]), &device),
+        weight: Tensor::from_data(TensorData::new(weight, [tokens, 1]), device),
+        semantics: Tensor::from_data(TensorData::new(semantics, [tokens, SEMANTIC_FEATURES]), device),
+        semantics_known: Tensor::from_data(TensorData::new(known, [tokens, 1]), device),
         grids,
         levels,
         prompts,
