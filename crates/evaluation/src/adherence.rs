@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use generation::{GenerationOptions, GenerationRequest, Generator, Length};
+use generation::{GenerationOptions, GenerationRequest, Generator};
 use video::{contact_sheet, encode_jpeg, write_clip};
 
 use crate::{
@@ -20,12 +20,8 @@ const SHEET_COLUMNS: usize = 4;
 /// How videos are made to be read.
 #[derive(Clone, Debug)]
 pub struct VideoSettings {
-    /// Width and height in pixels.
-    pub size: [u32; 2],
-    /// Number of frames.
-    pub num_frames: usize,
-    /// Steps from noise to video; what the model likes when left out.
-    pub num_inference_steps: Option<usize>,
+    /// How each is made; the prompts take the place of the one in here.
+    pub options: GenerationOptions,
     /// Videos of each prompt, with seeds from 0.
     pub seeds: u64,
     /// Where to keep the videos, if anywhere.
@@ -97,12 +93,7 @@ pub fn requests(
         return Err(EvaluationError::Settings { reason: "adherence needs at least one prompt and one seed".into() });
     }
     let request = |prompt: &LabelledPrompt| {
-        let options = GenerationOptions {
-            size: Some(settings.size),
-            length: Some(Length::Frames(settings.num_frames)),
-            num_inference_steps: settings.num_inference_steps,
-            ..GenerationOptions::new(&*prompt.prompt)
-        };
+        let options = GenerationOptions { prompt: prompt.prompt.clone(), ..settings.options.clone() };
         generator
             .request(options)
             .map_err(|source| EvaluationError::Prompt { prompt: prompt.prompt.clone(), source: Box::new(source) })

@@ -1,7 +1,6 @@
 //! Everything about one model.
 
 use generation::Generator;
-use video::Resolution;
 use worlds::FilmSettings;
 
 use crate::{
@@ -44,25 +43,28 @@ pub fn evaluate(
     let loss = denoising::loss_by_level(bundle, &clips, monitor)?;
     drop(clips);
 
-    let [width, height] = videos.size;
+    let request = &requests[0];
     let renders = FilmSet {
         distribution: held_out_worlds(),
         settings: FilmSettings {
-            resolution: Resolution::new(width, height)?,
+            resolution: request.resolution(),
             frame_rate: films::frame_rate(bundle.info.frame_rate)?,
-            num_frames: videos.num_frames,
+            num_frames: request.num_frames(),
         },
         count: settings.renders,
         first_seed: HELD_OUT_SEED,
     };
     let confusions = classifier.confusions(&renders, monitor)?;
+    let outline = request.outline().map_or_else(String::new, |outline| format!(", outline {}", outline.strength));
     let setting = format!(
-        "{} prompts × {} seeds at {width}x{height}, {} frames, {} steps; autoencoder and loss on {} clips, \
+        "{} prompts × {} seeds at {}, {} frames, {} steps, guidance {}{outline}; autoencoder and loss on {} clips, \
          classifier tried on {} renders",
         prompts.len(),
         videos.seeds,
-        videos.num_frames,
-        requests[0].num_inference_steps(),
+        request.resolution(),
+        request.num_frames(),
+        request.num_inference_steps(),
+        request.guidance().guidance_scale(),
         settings.clips,
         settings.renders
     );

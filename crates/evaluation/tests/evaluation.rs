@@ -9,7 +9,7 @@ use evaluation::{
     classifier::{Classifier, ClassifierConfig},
     evaluate, html, prompts,
 };
-use generation::Generator;
+use generation::{GenerationOptions, Generator, Length};
 use models::{AutoencoderConfig, Bundle, BundleInfo, TextEncoderConfig, Tokenizer, TransformerConfig, WeightInit};
 
 fn generator() -> Generator {
@@ -48,7 +48,16 @@ fn settings(folder: Option<std::path::PathBuf>) -> EvaluationSettings {
         clips: 2,
         renders: 3,
         prompts,
-        videos: VideoSettings { size: [48, 32], num_frames: 9, num_inference_steps: Some(2), seeds: 2, folder },
+        videos: VideoSettings {
+            options: GenerationOptions {
+                size: Some([48, 32]),
+                length: Some(Length::Frames(9)),
+                num_inference_steps: Some(2),
+                ..GenerationOptions::default()
+            },
+            seeds: 2,
+            folder,
+        },
     }
 }
 
@@ -101,8 +110,8 @@ fn what_cannot_be_made_is_refused_before_any_work() {
         change(&mut settings);
         evaluate(&generator, &classifier(), &settings, &mut Untouched).unwrap_err().to_string()
     };
-    assert!(refused(&|settings| settings.videos.size = [50, 32]).contains("50x32"));
-    assert!(refused(&|settings| settings.videos.num_frames = 10).contains("10 frames"));
+    assert!(refused(&|settings| settings.videos.options.size = Some([50, 32])).contains("50x32"));
+    assert!(refused(&|settings| settings.videos.options.length = Some(Length::Frames(10))).contains("10 frames"));
     assert!(refused(&|settings| settings.prompts[1].prompt = " ".into()).contains("empty"));
     assert!(refused(&|settings| settings.prompts.clear()).contains("at least one prompt"));
     assert!(refused(&|settings| settings.clips = 0).contains("at least one clip"));

@@ -1,7 +1,7 @@
 //! The first stage: pixels to latents and back.
 //!
-//! Loss:  |x̂ − x| + w₁·(x̂ − x)² + w₂·|∇x̂ − ∇x| + w₃·KL(latents ‖ N(0, 1)), each a mean. Latents are given a little
-//! noise before decoding, so that the decoder forgives a transformer that is not exact. It begins at the principal
+//! Loss:  |x̂ − x| + w₁·(x̂ − x)² + w₂·|∇x̂ − ∇x| + w₃·(1 − SSIM) + w₄·KL(latents ‖ N(0, 1)), each a mean. Latents are
+//! given a little noise before decoding, so that the decoder forgives a transformer that is not exact. It begins at the principal
 //! components of the films' blocks, or at the weights that it is given.
 
 use std::path::Path;
@@ -25,6 +25,7 @@ use crate::{
     principal,
     recipe::AutoencoderRecipe,
     stage::{self, Stage, StageSettings, StepLoss, averaged, begin, device_of},
+    structure,
 };
 
 const STAGE: &str = "autoencoder";
@@ -100,8 +101,9 @@ impl Stage for Reconstruction<'_> {
     }
 
     fn validate(&self, averaged: Autoencoder, _step: u64, _folder: &Path) -> Result<(String, Value), TrainingError> {
-        let psnr_db = validation_psnr(&averaged, &self.validation);
-        Ok((format!("{psnr_db:.2} dB on worlds it has not seen"), json!({ "psnr_db": psnr_db })))
+        let (psnr_db, ssim) = quality(&averaged, &self.validation);
+        let words = format!("{psnr_db:.2} dB and an SSIM of {ssim:.3} on worlds it has not seen");
+        Ok((words, json!({ "psnr_db": psnr_db, "ssim": ssim })))
     }
 }
 
@@ -111,7 +113,7 @@ fn render_sets(
     split: Split,
     monitor: &mut dyn Monitor,
 ) -> Result<Vec<Vec<TrainingFilm>>, TrainingError> {
-    let mut seed = 0;
+    let mut seed = recipe.first_film();
     let mut sets = Vec::new();
     for films in &recipe.autoencoder.films {
         let count = if split == Split::HeldOut { VALIDATION_FILMS } else { films.count };
@@ -161,12 +163,16 @@ fn loss(
     let extra = rng.random_range(0.0..=stage.latent_noise);
     let latents = mean.clone() + (log_variance.clone() * 0.5).exp() * noise(rng) + noise(rng) * extra;
     let decoded = autoencoder.decode_posterior(latents);
+    let structure = (stage.structure_weight > 0.0).then(|| structure::similarity(decoded.clone(), pixels.clone()));
     let difference = decoded - pixels;
     let mut loss = difference.clone().abs().mean() + difference.clone().powi_scalar(2).mean() * stage.squared_weight;
     for axis in [3, 4] {
         let length = difference.dims()[axis] - 1;
         let slope = difference.clone().narrow(axis, 1, length) - difference.clone().narrow(axis, 0, length);
         loss = loss + slope.abs().mean() * stage.gradient_weight;
+    }
+    if let Some(structure) = structure {
+        loss = loss + (1.0 - structure) * stage.structure_weight;
     }
     let divergence = (mean.powi_scalar(2) + log_variance.clone().exp() - log_variance - 1.0).mean() * 0.5;
     loss + divergence * stage.kl_weight
@@ -178,16 +184,18 @@ fn gaussian(shape: [usize; 5], rng: &mut ChaCha8Rng) -> TensorData {
     TensorData::new(values, shape)
 }
 
-/// Mean over films of the peak signal-to-noise ratio, in dB.
-fn validation_psnr(autoencoder: &Autoencoder, sets: &[Vec<TrainingFilm>]) -> f32 {
-    let mut total = 0.0;
+/// Means over films of the peak signal-to-noise ratio, in dB, and of the structural similarity.
+fn quality(autoencoder: &Autoencoder, sets: &[Vec<TrainingFilm>]) -> (f32, f32) {
+    let (mut psnr_db, mut ssim) = (0.0, 0.0);
     let films: Vec<_> = sets.iter().flatten().collect();
     let device = device_of(autoencoder);
     for film in &films {
         let pixels = films::pixels_from_films(&[film], &device);
         let decoded = autoencoder.decode(autoencoder.encode(pixels.clone())).clamp(-1.0, 1.0);
-        let squared_error = (decoded - pixels).powi_scalar(2).mean().into_scalar::<f32>();
-        total += -10.0 * (squared_error / 4.0).log10();
+        let squared_error = (decoded.clone() - pixels.clone()).powi_scalar(2).mean().into_scalar::<f32>();
+        psnr_db += -10.0 * (squared_error / 4.0).log10();
+        ssim += structure::similarity(decoded, pixels).into_scalar::<f32>();
     }
-    total / films.len() as f32
+    let count = films.len() as f32;
+    (psnr_db / count, ssim / count)
 }

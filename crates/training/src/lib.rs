@@ -13,6 +13,7 @@
 //! | [`stage`] | the loop that all stages share |
 //! | `principal` | the linear autoencoder from which the real one begins |
 //! | [`optimizer`] | AdamW with clipping by global norm, and the moving average |
+//! | [`structure`] | structural similarity, to be differentiated |
 //! | [`state`] | checkpoints that are whole or not there |
 //! | [`samples`] | contact sheets of what the model makes while it learns |
 //! | [`films`] | simulated films as pixels |
@@ -36,6 +37,7 @@ pub mod samples;
 pub mod semantics;
 pub mod stage;
 pub mod state;
+pub mod structure;
 
 pub use error::TrainingError;
 pub use log::{Monitor, Quiet, StepReport};

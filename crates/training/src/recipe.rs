@@ -35,7 +35,8 @@ pub struct Recipe {
     pub tokenizer: TokenizerRecipe,
     /// The first stage.
     pub autoencoder: AutoencoderRecipe,
-    /// The later stages, one after another, each from the weights of the one before.
+    /// The later stages, one after another, each from the weights of the one before; none to train the autoencoder alone.
+    #[serde(default)]
     pub stages: Vec<StageRecipe>,
 }
 
@@ -133,6 +134,9 @@ pub struct AutoencoderRecipe {
     pub squared_weight: f32,
     /// Weight of the absolute error of the differences between neighbouring pixels.
     pub gradient_weight: f32,
+    /// Weight of what lacks in structural similarity.
+    #[serde(default)]
+    pub structure_weight: f32,
     /// Weight of the divergence of the latents from a standard normal distribution.
     pub kl_weight: f32,
     /// Standard deviation of the noise added to latents before decoding, at most.
@@ -173,6 +177,13 @@ pub struct StageRecipe {
 }
 
 impl Recipe {
+    /// Seed of the first film: other films for other seeds of recipes, so that a run that goes on from a model shows it
+    /// new ones.
+    #[must_use]
+    pub const fn first_film(&self) -> u64 {
+        self.seed.wrapping_shl(32)
+    }
+
     /// Reads and checks a recipe.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use burn::{module::Module, tensor::Device};
 use models::layers::LinearConfig;
 use models::{
-    Autoencoder, Bundle, BundleInfo, Tokenizer, WeightInit,
+    Autoencoder, AutoencoderConfig, Bundle, BundleInfo, Tokenizer, WeightInit,
     bundle::FORMAT_VERSION,
     checkpoint::{self, Precision},
 };
@@ -86,7 +86,10 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
     }
     let mut semantic_head = LinearConfig::new(transformer_config.width, SEMANTIC_FEATURES).init(&mut weights);
     let target = folder.join("model");
-    let mut first_seed = 0;
+    if recipe.stages.is_empty() {
+        bundle.save(&target, Precision::F16)?;
+    }
+    let mut first_seed = recipe.first_film();
     for stage in &recipe.stages {
         let stage_folder = folder.join(&stage.name);
         let request =
@@ -127,8 +130,17 @@ fn autoencoder(run: &Run, from: Option<&Bundle>, monitor: &mut dyn Monitor) -> R
         Some(given) if recipe.autoencoder.steps == 0 => Ok(given.clone()),
         given => {
             let trained = autoencoder::train(run, given.cloned(), monitor)?;
-            monitor.note("measuring the latents");
-            latents::with_statistics(trained, recipe)
+            match given {
+                // The encoder stays as it was given, and with it what its latents are.
+                Some(given) if recipe.autoencoder.encoder_steps == Some(0) => {
+                    let AutoencoderConfig { latent_mean, latent_std, .. } = given.config().clone();
+                    Ok(trained.with_latent_statistics(latent_mean, latent_std))
+                }
+                _ => {
+                    monitor.note("measuring the latents");
+                    latents::with_statistics(trained, recipe)
+                }
+            }
         }
     }
 }

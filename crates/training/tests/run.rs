@@ -151,6 +151,28 @@ fn a_model_to_begin_from_gives_what_fits() {
 }
 
 #[test]
+fn a_decoder_that_learns_alone_leaves_the_latents_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(&folder.path().join("first"));
+    let model = training::run(&run, &mut Quiet).unwrap();
+    let mut recipe = run.recipe.clone();
+    recipe.from = Some(model.clone());
+    recipe.stages.clear();
+    (recipe.autoencoder.steps, recipe.autoencoder.encoder_steps) = (3, Some(0));
+    recipe.autoencoder.structure_weight = 1.0;
+    let next = Run { recipe, folder: folder.path().join("next"), device: Device::flex() };
+    let next = training::run(&next, &mut Quiet).unwrap();
+    let load = |path: &Path| Bundle::load(path, &Device::flex()).unwrap();
+    let (model, next) = (load(&model), load(&next));
+    assert_eq!(model.info.autoencoder, next.info.autoencoder);
+    let (before, after) = (named_tensors(&model.autoencoder), named_tensors(&next.autoencoder));
+    let (stay, change): (Vec<_>, Vec<_>) =
+        before.keys().partition(|name| before[*name].as_bytes() == after[*name].as_bytes());
+    assert!(stay.iter().all(|name| name.starts_with("encoder.")), "{stay:?}");
+    assert!(change.iter().all(|name| name.starts_with("decoder.")), "{change:?}");
+}
+
+#[test]
 fn a_loss_that_is_not_a_number_stops_the_run_and_says_where() {
     let folder = tempfile::tempdir().unwrap();
     let mut recipe = Recipe::parse(RECIPE).unwrap();

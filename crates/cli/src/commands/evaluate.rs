@@ -8,9 +8,10 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use evaluation::{EvaluationSettings, Monitor, Phase, VideoSettings, classifier::Classifier, html, prompts};
+use generation::{GenerationOptions, Length};
 use indicatif::ProgressBar;
 
-use super::model_choice::ModelChoice;
+use super::{model_choice::ModelChoice, sampling_choice::SamplingChoice};
 use crate::{interrupt, print, progress, value};
 
 /// Held-out renders on which the classifier is tried.
@@ -26,6 +27,7 @@ Labels that are not given are read from the prompt's words, in English or Chines
 Examples:
   misora evaluate
   misora evaluate --count 16 --seeds 2 --html report.html
+  misora evaluate --guidance 6 --steps 40
   misora evaluate --model runs/nano/model --prompts mine.txt --json --output results/")]
 pub struct Evaluate {
     #[command(flatten)]
@@ -39,15 +41,14 @@ pub struct Evaluate {
     /// Videos of each prompt
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
-    /// Width and height of the videos in pixels, multiples of 16
-    #[arg(long, value_name = "WxH", default_value = "128x128", value_parser = value::size)]
-    size: [u32; 2],
-    /// Frames of each video: 1, 5, 9, 13, …
-    #[arg(long, default_value_t = 33)]
-    frames: usize,
-    /// Steps from noise to video [default: 20]
+    /// Width and height of the videos in pixels, multiples of 16 [default: the model's own, such as 128x128]
+    #[arg(long, value_name = "WxH", value_parser = value::size)]
+    size: Option<[u32; 2]>,
+    /// Frames of each video: 1, 5, 9, 13, … [default: the model's own, such as 33]
     #[arg(long)]
-    steps: Option<usize>,
+    frames: Option<usize>,
+    #[command(flatten)]
+    sampling: SamplingChoice,
     /// Held-out clips on which autoencoder and loss are measured
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     clips: u64,
@@ -82,9 +83,11 @@ impl Evaluate {
             renders: RENDERS,
             prompts,
             videos: VideoSettings {
-                size: self.size,
-                num_frames: self.frames,
-                num_inference_steps: self.steps,
+                options: GenerationOptions {
+                    size: self.size,
+                    length: self.frames.map(Length::Frames),
+                    ..self.sampling.options("")
+                },
                 seeds: self.seeds,
                 folder: self.output.as_ref().map(|folder| folder.join("videos")),
             },

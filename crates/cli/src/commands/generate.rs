@@ -8,13 +8,12 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
-use diffusion::Sampler;
 use generation::{GenerationOptions, GenerationRequest, Length, VideoGenerator};
 use serde::Serialize;
 use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
 
-use super::model_choice::ModelChoice;
+use super::{model_choice::ModelChoice, sampling_choice::SamplingChoice};
 use crate::{interrupt::Careful, preview, print, progress::Generating, target::Target, value};
 
 /// Frames of each video on the contact sheet.
@@ -54,25 +53,11 @@ pub struct Generate {
     /// Which of all possible videos of this prompt
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Steps from noise to video: more is slower and finer [default: the model's own, such as 20]
-    #[arg(long)]
-    steps: Option<usize>,
-    /// How strongly the prompt is followed, 1 to about 10 [default: the model's own, such as 4]
-    #[arg(long, value_name = "SCALE", allow_negative_numbers = true)]
-    guidance: Option<f32>,
-    /// Noise levels between which guidance acts, such as 0.2-0.9 [default: all]
-    #[arg(long, value_name = "LOW-HIGH", value_parser = value::interval)]
-    guidance_interval: Option<[f32; 2]>,
-    /// How much of a half-size outline is imagined anew at full size, above 0; 1 is without an outline
-    /// [default: 0.6 where the size can be halved]
-    #[arg(long, value_name = "STRENGTH", allow_negative_numbers = true)]
-    outline: Option<f32>,
+    #[command(flatten)]
+    sampling: SamplingChoice,
     /// What the video should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
-    /// How the steps are taken
-    #[arg(long, value_parser = value::named::<Sampler>(Sampler::ALL.map(Sampler::name)))]
-    sampler: Option<Sampler>,
     /// Make so many videos, with the seeds that follow, and a contact sheet of them
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     count: u64,
@@ -130,18 +115,13 @@ impl Generate {
             (None, Some(seconds)) => Some(Length::Seconds(seconds)),
             (None, None) => target.filter(|target| target.is_still()).map(|_| Length::Frames(1)),
         };
+        let prompt = if self.prompt == "-" { read_prompt()? } else { self.prompt.clone() };
         Ok(GenerationOptions {
-            prompt: if self.prompt == "-" { read_prompt()? } else { self.prompt.clone() },
             negative_prompt: self.negative.clone(),
             size: self.size,
             length,
             frame_rate: self.fps,
-            num_inference_steps: self.steps,
-            guidance_scale: self.guidance,
-            guidance_interval: self.guidance_interval,
-            outline_strength: self.outline,
-            sampler: self.sampler,
-            camera: None,
+            ..self.sampling.options(prompt)
         })
     }
 
