@@ -18,6 +18,16 @@ pub fn bar(total: u64) -> ProgressBar {
     bar
 }
 
+/// The same, counted in bytes.
+pub fn bytes(total: u64) -> ProgressBar {
+    let bar = bar(total);
+    let template = "{msg:<12} [{bar:32}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
 /// Progress over several videos, counted in sampling steps.
 pub struct Generating {
     bar: ProgressBar,

@@ -1,4 +1,4 @@
-//! The other commands: worlds, data sets, models, training, completions.
+//! The other commands: worlds, data sets, training, completions.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 mod support;
@@ -59,23 +59,6 @@ fn data_sets_are_written_gone_on_with_and_verified() {
     place.run(&["dataset", "verify", "nowhere"]).refused("nowhere");
     place.run(&["worlds", "dataset", "-o", "new", "--count", "0"]).refused("at least 1");
     place.run(&["worlds", "dataset", "-o", "new", "--count", "1", "--bucket", "x"]).wrong_usage("WIDTHxHEIGHTxFRAMES");
-}
-
-#[test]
-fn models_are_listed_with_size_licence_and_training() {
-    let place = Place::new();
-    let listed = place.run(&["models", "model", "--json"]).json();
-    let listed = listed.as_array().unwrap();
-    assert_eq!((listed.len(), &listed[0]["place"]), (2, &"built in".into()));
-    let tiny = &listed[1];
-    assert_eq!((&tiny["name"], &tiny["licence"]), (&"tiny".into(), &"Apache-2.0".into()));
-    assert!(tiny["parameters"]["total"].as_u64().unwrap() > 1000 && tiny["bytes"].as_u64().unwrap() > 1000);
-    // A folder of model folders.
-    let text = place.run(&["models", "."]).fine();
-    assert!(text.contains("tiny (./model)") && text.contains("nothing: random weights"), "{text}");
-    place.run(&["models", "nowhere"]).refused("there is no folder nowhere");
-    fs::create_dir(place.path("hollow")).unwrap();
-    place.run(&["models", "hollow"]).refused("holds no model");
 }
 
 #[test]

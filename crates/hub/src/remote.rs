@@ -16,8 +16,8 @@ use crate::{
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 /// Times that a broken connection is taken up again for one file.
 const RETRIES: usize = 3;
-/// What a model is made of; pictures, demonstrations and weights in other formats stay where they are.
-const SUFFIXES: [&str; 4] = [".json", ".safetensors", "LICENSE", "LICENSE.txt"];
+/// What a model is made of, and what tells of its licence; pictures, demonstrations and weights in other formats stay where they are.
+const SUFFIXES: [&str; 5] = [".json", ".safetensors", "README.md", "LICENSE", "LICENSE.txt"];
 
 /// The hub, and the cache that it fills.
 #[derive(Clone, Debug)]

@@ -14,6 +14,17 @@ pub enum WanError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {path}: {source}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Somebody wanted to stop.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// A folder that does not hold the part that was asked for.
     #[error("{path} {reason}", path = path.display())]
     NotAModel {
@@ -79,6 +90,12 @@ pub enum WanError {
 }
 
 impl WanError {
+    /// A file that the system does not take.
+    pub(crate) fn write(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Write { path, source }
+    }
+
     /// A shape that does not fit.
     pub(crate) fn shape(what: &str, expected: impl Into<String>, found: &[usize]) -> Self {
         Self::Input { what: what.to_owned(), expected: expected.into(), found: format!("{found:?}") }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::{
     SchedulerConfig, WanError,
     autoencoder::{AutoencoderConfig, Decoder, Encoder},
-    json,
+    export, json,
     text::{TextEncoder, Tokenizer},
     transformer::Transformer,
 };
@@ -66,6 +66,14 @@ impl WanFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Each part that has weights, and how many numbers they are.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file which is missing or damaged.
+    pub fn parameters(&self) -> Result<Vec<(&'static str, u64)>, WanError> {
+        Ok(export::parts(self)?.into_iter().map(|part| (part.name, part.weights.num_parameters())).collect())
     }
 
     /// Reads the transformer.

@@ -13,6 +13,8 @@
 //! | [`autoencoder`] | pixels to latents and back, a latent frame at a time |
 //! | [`text`] | prompts to embeddings |
 //! | [`scheduler`] | which noise levels a checkpoint wants to be sampled at |
+//! | [`export`](mod@export) | a model folder written anew in another precision |
+//! | [`verify`](mod@verify) | whether a model folder is whole |
 //! | [`weights`] | tensors of a checkpoint, by name |
 //! | [`tensor_file`] | tensors of any other safetensors file |
 //! | [`error`] | [`WanError`], the one error of this crate |
@@ -21,6 +23,7 @@
 pub mod autoencoder;
 mod config;
 pub mod error;
+pub mod export;
 pub mod folder;
 mod json;
 mod layers;
@@ -28,8 +31,12 @@ pub mod scheduler;
 pub mod tensor_file;
 pub mod text;
 pub mod transformer;
+pub mod verify;
 pub mod weights;
 
 pub use error::WanError;
+pub use export::export;
 pub use folder::WanFolder;
 pub use scheduler::SchedulerConfig;
+pub use verify::verify;
+pub use weights::StoredPrecision;

@@ -6,6 +6,7 @@ mod evaluate;
 mod generate;
 mod info;
 mod model_choice;
+mod model_place;
 mod models;
 mod module;
 mod sampling_choice;

@@ -7,13 +7,15 @@ use generation::{DeviceKind, Generator, VideoGenerator, WanGenerator, nano};
 use models::Bundle;
 use wan::WanFolder;
 
+use super::model_place;
 use crate::value;
 
 /// Options of every command that runs a model.
 #[derive(Args)]
 pub struct ModelChoice {
-    /// A model folder, instead of the model that is built in; `generate` also takes a Wan 2.1 folder of diffusers
-    #[arg(long, value_name = "DIR")]
+    /// A model folder, or a name on the Hugging Face hub, instead of the model that is built in; `generate` also takes
+    /// Wan 2.1 in the layout of diffusers
+    #[arg(long, value_name = "DIR-OR-NAME")]
     model: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceChoice,
@@ -32,7 +34,7 @@ impl ModelChoice {
     pub fn load(&self) -> anyhow::Result<Generator> {
         let device = self.device.device.open()?;
         let bundle = match &self.model {
-            Some(folder) => Bundle::load(folder, &device)?,
+            Some(place) => Bundle::load(&model_place::find_or_pull(place)?, &device)?,
             None => nano::load(&device)?,
         };
         Ok(Generator::new(bundle))
@@ -40,10 +42,11 @@ impl ModelChoice {
 
     /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers.
     pub fn load_any(&self) -> anyhow::Result<Box<dyn VideoGenerator>> {
-        match &self.model {
-            Some(folder) if WanFolder::is_one(folder) => {
+        let folder = self.model.as_deref().map(model_place::find_or_pull).transpose()?;
+        match folder {
+            Some(folder) if WanFolder::is_one(&folder) => {
                 crate::keep_little_memory();
-                Ok(Box::new(WanGenerator::open(folder, &self.device.device.open()?)?))
+                Ok(Box::new(WanGenerator::open(&folder, &self.device.device.open()?)?))
             }
             _ => Ok(Box::new(self.load()?)),
         }

@@ -39,6 +39,8 @@ impl Place {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_misora"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        // Tests fetch nothing, and see no models of whoever runs them.
+        command.env("HF_HUB_CACHE", self.path("hub")).env("HF_HUB_OFFLINE", "1");
         command
     }
 

@@ -6,8 +6,10 @@
 //! | `file` | one file, mapped into memory |
 //! | `names` | the names of the Wan team as those of diffusers |
 //! | `convert` | numbers in 32 bits, in the layout that the kernels want |
+//! | `export` | tensors written anew |
 
 mod convert;
+pub(crate) mod export;
 mod file;
 pub(crate) mod names;
 mod shards;
@@ -21,6 +23,7 @@ use std::{
 use burn::tensor::{Device, Tensor, TensorData};
 
 pub(crate) use convert::{size_of_dtype, to_f32};
+pub use export::StoredPrecision;
 pub(crate) use file::{Entry, MappedFile};
 
 use crate::WanError;
