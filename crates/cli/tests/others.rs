@@ -82,10 +82,19 @@ fn recipes_that_are_none() {
 }
 
 #[test]
+fn a_training_step_is_timed() {
+    let place = Place::new();
+    let small = ["--width", "16", "--layers", "1", "--heads", "2", "--clips", "2", "--tokens", "4", "--repeat", "2"];
+    let times = place.run(&[&["bench", "train-step"], &small[..]].concat()).json();
+    assert_eq!(times["seconds"].as_array().unwrap().len(), 2);
+    place.run(&["bench", "train-step", "--heads", "7"]).refused("cannot be shared by 7 heads");
+}
+
+#[test]
 fn help_and_completions_know_every_command() {
     let place = Place::new();
     let help = place.run(&["--help"]).fine();
-    for command in ["generate", "models", "info", "worlds", "dataset", "train", "evaluate", "completions"] {
+    for command in ["generate", "models", "info", "worlds", "dataset", "train", "evaluate", "bench", "completions"] {
         assert!(help.contains(&format!("  {command} ")), "{command}");
         assert!(place.run(&["help", command]).fine().contains("Usage: misora"));
     }

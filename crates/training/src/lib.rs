@@ -19,10 +19,12 @@
 //! | [`films`] | simulated films as pixels |
 //! | [`log`] | JSONL log, and what a run tells while it happens |
 //! | [`curves`] | the log as a picture |
+//! | [`bench`] | how fast a training step is |
 //! | [`error`] | [`TrainingError`], the one error of this crate |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod autoencoder;
+pub mod bench;
 pub mod curves;
 pub mod denoising;
 pub mod error;

@@ -1,5 +1,6 @@
 //! One module for each command: its options, and what it does.
 
+mod bench;
 mod completions;
 mod dataset;
 mod evaluate;
@@ -28,6 +29,8 @@ pub enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Module(module::Module),
+    #[command(subcommand)]
+    Bench(bench::Bench),
     Completions(completions::Completions),
 }
 
@@ -43,6 +46,7 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Module(command) => command.run(),
+            Self::Bench(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
     }
