@@ -10,12 +10,14 @@
 //! | `progress` | bars with the time left, on a terminal only |
 //! | `preview` | pictures inside a terminal that can show them |
 //! | `interrupt` | Ctrl-C |
+//! | `look` | what a clip will look like, while it forms |
 //! | `print` | standard output, where the reader may have gone |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that meets an error should fail at once"))]
 
 mod commands;
 mod interrupt;
+mod look;
 mod preview;
 mod print;
 mod progress;

@@ -4,8 +4,9 @@ use std::{ops::ControlFlow, time::Duration};
 
 use generation::Phase;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use video::Clip;
 
-use crate::interrupt;
+use crate::{interrupt, look::Look};
 
 /// A bar that shows nothing where standard error is not a terminal.
 pub fn bar(total: u64) -> ProgressBar {
@@ -33,18 +34,22 @@ pub struct Generating {
     bar: ProgressBar,
     steps: u64,
     finished: u64,
+    /// Steps of this video that are done.
+    done: usize,
+    look: Option<Look>,
 }
 
 impl Generating {
     /// Begins to count `videos` of `steps` each.
-    pub fn begin(videos: u64, steps: usize) -> Self {
+    pub fn begin(videos: u64, steps: usize, look: Option<Look>) -> Self {
         let steps = steps as u64;
-        Self { bar: bar(videos * steps), steps, finished: 0 }
+        Self { bar: bar(videos * steps), steps, finished: 0, done: 0, look }
     }
 
     /// One more video is written.
     pub fn video_done(&mut self) {
         self.finished += 1;
+        self.look.iter_mut().for_each(Look::next_clip);
     }
 }
 
@@ -52,12 +57,25 @@ impl generation::Progress for Generating {
     fn report(&mut self, phase: Phase, done: usize, _total: usize) -> ControlFlow<()> {
         match phase {
             Phase::Sampling => {
+                self.done = done;
                 self.bar.set_message("imagining");
                 self.bar.set_position(self.finished * self.steps + done as u64);
             }
             Phase::Decoding => self.bar.set_message("painting"),
         }
         interrupt::flow()
+    }
+
+    fn wants_preview(&self) -> bool {
+        self.look.is_some()
+    }
+
+    fn preview(&mut self, clip: &Clip) {
+        let (Some(look), steps) = (&mut self.look, (self.done + 1, self.steps as usize)) else { return };
+        if let Err(error) = self.bar.suspend(|| look.see(clip, steps)) {
+            self.bar.suspend(|| eprintln!("misora: no more previews: {error}"));
+            self.look = None;
+        }
     }
 }
 

@@ -118,3 +118,22 @@ fn an_existing_file_is_replaced_only_by_a_whole_one() {
     place.generate("a red ball", &["-o", "a.mp4", "--frames", "5"]).fine();
     assert_eq!(about(&place, "a.mp4").frame_count, Some(5));
 }
+
+#[test]
+fn a_preview_shows_the_clip_while_it_forms() {
+    let place = Place::new();
+    // A still of the tiny model's noise: what matters is that there is a picture, of a fourth of the scale.
+    place.generate("a red ball", &["-o", "a.mp4", "--frames", "9", "--preview", "look.gif"]).fine();
+    let look = place.run(&["info", "look.gif", "--json"]).json();
+    assert_eq!((&look["width"], &look["height"], &look["frames"]), (&24.into(), &16.into(), &3.into()));
+    let with = place.read("a.mp4");
+    place.generate("a red ball", &["-o", "a.mp4", "--frames", "9"]).fine();
+    assert_eq!(with, place.read("a.mp4"), "looking changes nothing");
+    place.generate("a red ball", &["-o", "a.mp4", "--frames", "9", "--preview", "look.png"]).fine();
+    assert!(place.run(&["info", "look.png"]).fine().contains("80x20"));
+
+    place.generate("a red ball", &["-o", "b.mp4", "--preview"]).refused("name a file instead");
+    place.generate("a red ball", &["-o", "b.mp4", "--preview", "look.txt"]).refused("look.txt");
+    place.generate("a red ball", &["-o", "b.mp4", "--preview", "no/look.gif"]).refused("does not exist");
+    assert_eq!(place.files(), ["a.mp4", "look.gif", "look.png"]);
+}

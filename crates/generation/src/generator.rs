@@ -18,6 +18,7 @@ use video::{Clip, Frame, VideoError};
 use crate::{
     GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Phase, Progress, nano,
     pixels::frames_from_pixels,
+    preview::{Course, LatentColours},
 };
 
 /// Latent positions that are decoded at once; bounds the memory of decoding whatever the length.
@@ -200,16 +201,27 @@ impl Generator {
         canvas: Canvas,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let mut steps = |done, total| progress.report(Phase::Sampling, done, total);
-        self.walk(request, (canvas, request.sigmas()), &mut steps)
+        let course = self.course(request, request.num_inference_steps(), progress)?;
+        self.walk(request, (canvas, request.sigmas()), (&course, 0))
     }
 
-    /// Walks a canvas of any size down the given levels, as the request asks otherwise.
+    /// Begins to tell of so many steps of sampling.
+    pub(crate) fn course<'a>(
+        &self,
+        request: &GenerationRequest,
+        steps: usize,
+        progress: &'a mut dyn Progress,
+    ) -> Result<Course<'a>, GenerationError> {
+        let encode = |picture| Ok(self.bundle.autoencoder.encode(picture));
+        Course::begin(progress, (steps, request.frame_rate()), || LatentColours::fit(encode, &self.device))
+    }
+
+    /// Walks a canvas of any size down the given levels, as the request asks otherwise, after so many steps.
     pub(crate) fn walk(
         &self,
         request: &GenerationRequest,
         (canvas, sigmas): (Canvas, &[Sigma]),
-        steps: &mut dyn diffusion::Progress,
+        (course, before): (&Course<'_>, usize),
     ) -> Result<Tensor<5>, GenerationError> {
         let cameras = [request.camera().map(<[CameraPose]>::to_vec)];
         let (prompt, negative) = (self.embed(request.prompt())?, self.embed(request.negative_prompt())?);
@@ -217,7 +229,7 @@ impl Generator {
             |prompt_embeds| ModelDenoiser { transformer: &self.bundle.transformer, prompt_embeds, cameras: &cameras };
         let (conditional, unconditional) = (denoiser(&prompt), denoiser(&negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
-        Ok(request.sampler().sample(&guided, canvas, sigmas, steps)?.latents)
+        course.walk(&guided, (request.sampler(), canvas, sigmas), before)
     }
 
     /// Decodes latents chunk by chunk, in memory that does not grow with their length.

@@ -12,6 +12,7 @@
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan 2.1 |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
+//! | `preview` | a cheap look at a clip while it forms |
 //! | [`pixels`] | pictures to tensors and back |
 //! | [`progress`] | [`Progress`], which hears how far it is and may stop it |
 //! | [`device`] | [`DeviceKind`], where tensors live, by name |
@@ -28,6 +29,7 @@ pub mod nano;
 pub mod options;
 pub mod outline;
 pub mod pixels;
+mod preview;
 pub mod progress;
 pub mod request;
 pub mod wan_generator;

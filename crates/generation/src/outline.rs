@@ -13,7 +13,7 @@ use diffusion::{Canvas, Schedule, Sigma};
 use video::Resolution;
 
 use crate::{
-    GenerationError, GenerationRequest, Generator, Phase, Progress,
+    GenerationError, GenerationRequest, Generator, Progress,
     limits::{MIN_SIDE, SIDE_STEP, tokens_per_frame},
 };
 
@@ -77,20 +77,17 @@ impl Generator {
         outline: &Outline,
         (seed, progress): (u64, &mut dyn Progress),
     ) -> Result<Tensor<5>, GenerationError> {
-        let total = outline.total_steps();
         let factor = FACTOR as usize;
         let [t, h, w] = request.latent_sides();
         let canvas = Canvas::imagined(self.noise([t, h / factor, w / factor], seed));
-        let mut steps = |done, _| progress.report(Phase::Sampling, done, total);
-        let small = self.walk(request, (canvas, &outline.sigmas), &mut steps)?;
+        let course = self.course(request, outline.total_steps(), progress)?;
+        let small = self.walk(request, (canvas, &outline.sigmas), (&course, 0))?;
 
         let autoencoder = &self.bundle().autoencoder;
         let data = autoencoder.encode(enlarged(autoencoder.decode(small).clamp(-1.0, 1.0)));
         // Other noise than the outline's, or the one would show through the other.
         let canvas = Canvas::remix(data, self.noise([t, h, w], !seed), outline.strength)?;
-        let before = outline.sigmas.len() - 1;
-        let mut steps = |done, _| progress.report(Phase::Sampling, before + done, total);
-        self.walk(request, (canvas, &outline.refining_sigmas), &mut steps)
+        self.walk(request, (canvas, &outline.refining_sigmas), (&course, outline.sigmas.len() - 1))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use video::Clip;
+
 /// What is being done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
@@ -17,6 +19,14 @@ pub trait Progress {
     ///
     /// `ControlFlow::Break` ends generation with [`crate::GenerationError::Interrupted`].
     fn report(&mut self, phase: Phase, done: usize, total: usize) -> ControlFlow<()>;
+
+    /// Whether somebody looks at [`Self::preview`]; what nobody looks at is not made.
+    fn wants_preview(&self) -> bool {
+        false
+    }
+
+    /// Sees the clip as it would be if the rest of its noise went away at once: small, and four times as slow.
+    fn preview(&mut self, _clip: &Clip) {}
 }
 
 /// Progress for callers that neither watch nor interrupt.

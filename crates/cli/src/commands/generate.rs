@@ -14,7 +14,7 @@ use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
 
 use super::{model_choice::ModelChoice, sampling_choice::SamplingChoice};
-use crate::{interrupt::Careful, preview, print, progress::Generating, target::Target, value};
+use crate::{interrupt::Careful, look::LookChoice, preview, print, progress::Generating, target::Target, value};
 
 /// Frames of each video on the contact sheet.
 const SHEET_COLUMNS: usize = 8;
@@ -63,6 +63,8 @@ pub struct Generate {
     count: u64,
     #[command(flatten)]
     model: ModelChoice,
+    #[command(flatten)]
+    look: LookChoice,
     /// Print one JSON object that says what was made
     #[arg(long)]
     json: bool,
@@ -143,7 +145,7 @@ impl Generate {
         request: &GenerationRequest,
         outputs: &[(Target, u64)],
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
-        let mut progress = Generating::begin(self.count, request.total_steps());
+        let mut progress = Generating::begin(self.count, request.total_steps(), self.look.open()?);
         let keep = self.count > 1 || (!self.json && preview::is_possible());
         let (mut made, mut clips) = (Vec::new(), Vec::new());
         for (output, seed) in outputs {
