@@ -26,7 +26,7 @@ const SAMPLES_PER_FILE: u64 = 512;
 /// Larger than any file of so many samples.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 /// Memory that the latents of one stage may take.
-const MEMORY_BUDGET_BYTES: u64 = 12 << 30;
+pub(crate) const MEMORY_BUDGET_BYTES: u64 = 12 << 30;
 
 /// Measures the latents over the first stage's films: the mean of each channel, and one standard deviation for all.
 ///

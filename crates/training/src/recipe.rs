@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use diffusion::training_levels::TrainingLevelsConfig;
-use models::{AutoencoderConfig, TextEncoderConfig, TransformerConfig};
+use half::f16;
+use models::{
+    AutoencoderConfig, TextEncoderConfig, TransformerConfig,
+    autoencoder::{SPATIAL_FACTOR, TEMPORAL_FACTOR},
+};
 use serde::{Deserialize, Serialize};
 use video::Resolution;
 use worlds::Distribution;
 
-use crate::{TrainingError, samples::SamplesRecipe};
+use crate::{TrainingError, latents::MEMORY_BUDGET_BYTES, samples::SamplesRecipe, structure};
 
 /// A whole recipe: autoencoder first, then the stages of the transformer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -219,6 +223,12 @@ impl Recipe {
                 if size.width() % patch != 0 || size.height() % patch != 0 {
                     return wrong(format!("stage {stage}: the sides of {size} must be multiples of {patch}"));
                 }
+                if (size.width().min(size.height()) as usize) < structure::WINDOW {
+                    return wrong(format!(
+                        "stage {stage}: films of {size} are too small to be compared; both sides must be at least {}",
+                        structure::WINDOW
+                    ));
+                }
                 if films.num_frames % 4 != 1 {
                     let below = films.num_frames / 4 * 4 + 1;
                     return wrong(format!(
@@ -229,6 +239,19 @@ impl Recipe {
                 if films.count == 0 {
                     return wrong(format!("stage {stage}: a set of films has count 0"));
                 }
+            }
+        }
+        let channels = self.preset.autoencoder().latent_channels as u64;
+        for stage in &self.stages {
+            let numbers: u64 = stage.films.iter().map(FilmsRecipe::latent_positions).sum::<u64>() * channels;
+            let bytes = numbers * size_of::<f16>() as u64;
+            if bytes > MEMORY_BUDGET_BYTES {
+                return wrong(format!(
+                    "stage {}: its latents take {:.1} GB, and at most {:.1} GB are held; give it fewer films",
+                    stage.name,
+                    bytes as f64 / 1e9,
+                    MEMORY_BUDGET_BYTES as f64 / 1e9
+                ));
             }
         }
         let names = self.stages.iter().map(|stage| &stage.name);
@@ -254,6 +277,13 @@ impl FilmsRecipe {
     /// [`TrainingError::Recipe`] when it is not a size.
     pub fn resolution(&self) -> Result<Resolution, TrainingError> {
         self.size.parse().map_err(TrainingError::Recipe)
+    }
+
+    /// Positions of all films' latents; nothing for a size that is none.
+    fn latent_positions(&self) -> u64 {
+        let pixels = self.resolution().map_or(0, Resolution::pixel_count) as u64;
+        let frames = (self.num_frames / TEMPORAL_FACTOR + 1) as u64;
+        self.count.saturating_mul(frames).saturating_mul(pixels / (SPATIAL_FACTOR * SPATIAL_FACTOR) as u64)
     }
 
     /// Which worlds.

@@ -186,6 +186,17 @@ fn a_loss_that_is_not_a_number_stops_the_run_and_says_where() {
 }
 
 #[test]
+fn every_recipe_of_the_repository_can_be_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| Recipe::load(&entry.unwrap().path()).unwrap_or_else(|error| panic!("{error}")).name)
+        .collect();
+    names.sort();
+    assert_eq!(names, ["base", "large", "nano", "nano", "nano", "small"]);
+}
+
+#[test]
 fn wrong_recipes_say_what_is_wrong() {
     for (right, wrong, named) in [
         ("num_frames = 5, count = 12", "num_frames = 6, count = 12", "6 frames"),
@@ -193,6 +204,8 @@ fn wrong_recipes_say_what_is_wrong() {
         ("name = \"first\"", "name = \"../first\"", "../first"),
         ("preset = \"tiny\"", "preset = \"huge\"", "huge"),
         ("frame_rate = 16", "frame_rate = 0", "frame_rate"),
+        ("size = \"32x32\", num_frames = 5, count = 6", "size = \"32x8\", num_frames = 5, count = 6", "at least 11"),
+        ("num_frames = 5, count = 12", "num_frames = 5, count = 1200000000", "fewer films"),
         ("caption_dropout = 0.1", "caption_droput = 0.1", "caption_droput"),
     ] {
         let error = Recipe::parse(&RECIPE.replace(right, wrong)).unwrap_err().to_string();
