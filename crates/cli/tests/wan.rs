@@ -77,4 +77,8 @@ fn a_wan_folder_makes_a_video_of_a_prompt() {
     let said = place.run(&[&arguments[..], &["--frames", "5", "-o", "ball.mp4", "--json"]].concat()).json();
     assert_eq!((&said["frames"], &said["fps"], &said["settings"]["model"]), (&5.into(), &"16".into(), &"model".into()));
     assert!(fs::metadata(place.path("ball.mp4")).unwrap().len() > 500);
+    let look = ["--frames", "5", "-o", "ball.gif", "--preview", "look.gif"];
+    place.run(&[&arguments[..], &look[..]].concat()).fine();
+    let look = place.run(&["info", "look.gif", "--json"]).json();
+    assert_eq!((&look["width"], &look["frames"]), (&16.into(), &2.into()));
 }

@@ -15,8 +15,11 @@ use wan::{
 };
 
 use crate::{
-    Abilities, GenerationError, GenerationOptions, GenerationRequest, Phase, Progress, VideoGenerator, limits::Limits,
-    pixels::frames_from_pixels, request::Levels,
+    Abilities, GenerationError, GenerationOptions, GenerationRequest, Phase, Progress, VideoGenerator,
+    limits::Limits,
+    pixels::frames_from_pixels,
+    preview::{Course, LatentColours},
+    request::Levels,
 };
 
 /// Frames that a latent frame stands for, but for the first.
@@ -97,6 +100,7 @@ impl WanGenerator {
         prompts: WanPrompts,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
+        let course = Course::begin(progress, (request.num_inference_steps(), request.frame_rate()), || self.colours())?;
         let transformer = self.folder.transformer(&self.device)?;
         let denoiser = |embeds: Tensor<3>| WanDenoiser {
             transformer: &transformer,
@@ -109,8 +113,13 @@ impl WanGenerator {
         let first = request.sigmas().first().copied().unwrap_or(Sigma::PURE_NOISE);
         let canvas = Canvas::imagined(noise);
         let canvas = Canvas { start: canvas.start * first.value(), ..canvas };
-        let mut steps = |done, total| progress.report(Phase::Sampling, done, total);
-        Ok(request.sampler().sample(&guided, canvas, request.sigmas(), &mut steps)?.latents)
+        course.walk(&guided, (request.sampler(), canvas, request.sigmas()), 0)
+    }
+
+    /// What the latents look like, roughly.
+    fn colours(&self) -> Result<LatentColours, GenerationError> {
+        let encoder = self.folder.encoder(&self.device)?;
+        LatentColours::fit(|picture| Ok(encoder.normalise(encoder.encode(picture)?)), &self.device)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
     AutoencoderConfig, STEM,
@@ -58,6 +58,14 @@ impl Encoder {
     /// Sizes and latent statistics.
     pub const fn config(&self) -> &AutoencoderConfig {
         &self.config
+    }
+
+    /// Latents of mean 0 and standard deviation 1, as the transformer knows them, from those of [`Self::encode`].
+    pub fn normalise(&self, latents: Tensor<5>) -> Tensor<5> {
+        let shape = [1, self.config.z_dim, 1, 1, 1];
+        let device = latents.device();
+        let tensor = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), shape), &device);
+        (latents - tensor(&self.config.latents_mean)) / tensor(&self.config.latents_std)
     }
 
     /// The mean of a clip's latents, as diffusers returns it: not normalised.
