@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the goldens of crates/wan: a tiny Wan model with random weights, and what diffusers computes with it.
 
-Needs torch, diffusers, transformers and safetensors; run from the repository's root:
+Needs torch, diffusers, transformers, peft and safetensors; run from the repository's root:
 
     python3 scripts/goldens/wan.py
 
@@ -9,6 +9,7 @@ Weights are rounded to the type in which they are stored before anything is comp
 of 16 bits; the text encoder is stored in shards. Norms and biases are random too: ones and zeros would hide a mistake.
 """
 
+import copy
 import json
 import shutil
 import sys
@@ -18,6 +19,7 @@ from pathlib import Path
 sys.path.pop(0)
 
 import diffusers
+import peft
 import tokenizers
 import torch
 import transformers
@@ -36,6 +38,7 @@ GOLDENS = Path("crates/wan/tests/goldens")
 MODEL = GOLDENS / "model"
 CHANNELS = 4
 WIDTH = 24
+LORA = GOLDENS / "lora"
 TRANSFORMER = dict(
     num_attention_heads=2, attention_head_dim=12, in_channels=CHANNELS, out_channels=CHANNELS, text_dim=16,
     freq_dim=32, ffn_dim=40, num_layers=2,
@@ -159,6 +162,115 @@ def pipeline(transformer, vae):
     tensors["pipeline.latents"] = latents
 
 
+def thin(sides, rank, dtype):
+    """The two matrices of a LoRA for a layer of these outputs and inputs, the latter with a kernel."""
+    outputs, *inputs = sides
+    ones = [1] * (len(inputs) - 1)
+    return [(torch.randn(sides) * 0.4).to(dtype) for sides in ([rank, *inputs], [outputs, rank, *ones])]
+
+
+def lora_of_diffusers(path):
+    """As PEFT writes it, with alpha for all layers in the header."""
+    layers = {
+        "patch_embedding": [WIDTH, CHANNELS, 1, 2, 2],
+        "condition_embedder.time_proj": [6 * WIDTH, WIDTH],
+        "condition_embedder.text_embedder.linear_1": [WIDTH, 16],
+        "blocks.0.attn1.to_q": [WIDTH, WIDTH],
+        "blocks.0.attn1.to_out.0": [WIDTH, WIDTH],
+        "blocks.0.ffn.net.0.proj": [40, WIDTH],
+        "blocks.1.attn2.to_v": [WIDTH, WIDTH],
+        "blocks.1.ffn.net.2": [WIDTH, 40],
+        "proj_out": [4 * CHANNELS, WIDTH],
+    }
+    found = {}
+    for layer, sides in layers.items():
+        down, up = thin(sides, 2, torch.float32)
+        found |= {f"transformer.{layer}.lora_A.weight": down, f"transformer.{layer}.lora_B.weight": up}
+    notes = {"r": 2, "lora_alpha": 3, "target_modules": list(layers)}
+    notes = json.dumps({f"transformer.{name}": value for name, value in notes.items()})
+    save_file(found, path, {"format": "pt", "lora_adapter_metadata": notes})
+
+
+def lora_of_comfy(path):
+    """As ComfyUI has them: the Wan team's names, ranks and alphas of each layer, and differences of biases."""
+    layers = {
+        "blocks.0.self_attn.q": (WIDTH, WIDTH, 1, 0.5),
+        "blocks.0.cross_attn.o": (WIDTH, WIDTH, 3, 3.0),
+        "blocks.0.ffn.0": (40, WIDTH, 2, 1.0),
+        "blocks.1.self_attn.v": (WIDTH, WIDTH, 2, 4.0),
+        "blocks.1.cross_attn.k": (WIDTH, WIDTH, 2, 2.0),
+        "blocks.1.ffn.2": (WIDTH, 40, 2, 1.0),
+        "head.head": (4 * CHANNELS, WIDTH, 2, None),
+    }
+    found = {}
+    for layer, (outputs, inputs, rank, alpha) in layers.items():
+        name = f"diffusion_model.{layer}"
+        down, up = thin([outputs, inputs], rank, torch.bfloat16)
+        found |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+        found[f"{name}.diff_b"] = (torch.randn(outputs) * 0.3).bfloat16()
+        if alpha is not None:
+            found[f"{name}.alpha"] = torch.tensor(alpha).bfloat16()
+    save_file(found, path)
+
+
+def lora_of_kohya(path):
+    """As kohya's trainers write it: every layer of every block, with underscores for dots."""
+    attentions = [f"{kind}_attn_{layer}" for kind in ("self", "cross") for layer in "qkvo"]
+    layers = {name: (WIDTH, WIDTH) for name in attentions} | {"ffn_0": (40, WIDTH), "ffn_2": (WIDTH, 40)}
+    found = {}
+    for block in range(TRANSFORMER["num_layers"]):
+        for layer, sides in layers.items():
+            name = f"lora_unet_blocks_{block}_{layer}"
+            down, up = thin(sides, 1, torch.float16)
+            found |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+            found[f"{name}.alpha"] = torch.tensor(0.5).half()
+    save_file(found, path)
+
+
+def lora_of_differences(path, transformer, scale):
+    """Whole differences, which diffusers does not take for norms: they are added here."""
+    found = {}
+    weights = transformer.state_dict()
+    for ours, theirs in {
+        "blocks.0.norm3.diff": "blocks.0.norm2.weight",
+        "blocks.0.norm3.diff_b": "blocks.0.norm2.bias",
+        "blocks.1.self_attn.norm_q.diff": "blocks.1.attn1.norm_q.weight",
+        "blocks.1.self_attn.q.diff_b": "blocks.1.attn1.to_q.bias",
+        "blocks.1.modulation.diff": "blocks.1.scale_shift_table",
+        "head.head.diff": "proj_out.weight",
+    }.items():
+        difference = torch.randn_like(weights[theirs]) * 0.3
+        found[f"diffusion_model.{ours}"] = difference
+        weights[theirs] = weights[theirs] + scale * difference
+    save_file(found, path)
+    changed = copy.deepcopy(transformer)
+    changed.load_state_dict(weights)
+    return changed
+
+
+def loras(transformer):
+    LORA.mkdir()
+    torch.manual_seed(6)
+    lora_of_diffusers(LORA / "diffusers.safetensors")
+    lora_of_comfy(LORA / "comfy.safetensors")
+    lora_of_kohya(LORA / "kohya.safetensors")
+    changed = lora_of_differences(LORA / "differences.safetensors", transformer, 0.5)
+    inputs = {key: tensors[f"transformer.small.{key}"] for key in ("hidden_states", "timestep", "encoder_hidden_states")}
+    tensors["lora.differences.sample"] = changed(**inputs).sample
+    for name, scales in {
+        "diffusers": {"diffusers": 1.0},
+        "comfy": {"comfy": -0.75},
+        "kohya": {"kohya": 1.5},
+        "two": {"diffusers": 0.5, "kohya": -0.5},
+    }.items():
+        parts = dict(tokenizer=None, text_encoder=None, vae=None, scheduler=None)
+        pipe = WanPipeline(**parts, transformer=copy.deepcopy(transformer))
+        for file in scales:
+            pipe.load_lora_weights(LORA, weight_name=f"{file}.safetensors", adapter_name=file)
+        pipe.set_adapters(list(scales), list(scales.values()))
+        tensors[f"lora.{name}.sample"] = pipe.transformer(**inputs).sample
+
+
 def main():
     torch.set_grad_enabled(False)
     shutil.rmtree(GOLDENS, ignore_errors=True)
@@ -191,11 +303,13 @@ def main():
     tokenizer()
     schedulers()
     pipeline(transformer, vae)
+    loras(transformer)
     metadata = {
         "tolerance": "1e-4",
         "measure": "norm of the difference over the norm of the reference",
         "torch": torch.__version__,
         "diffusers": diffusers.__version__,
+        "peft": peft.__version__,
         "transformers": transformers.__version__,
         "tokenizers": tokenizers.__version__,
     }

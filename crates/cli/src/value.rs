@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use wan::Lora;
 
 /// Reads one of a few names, which help and completions list.
 pub fn named<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
@@ -26,6 +27,20 @@ pub fn interval(text: &str) -> Result<[f32; 2], String> {
         .ok_or_else(|| "write it as LOW-HIGH with levels between 0 and 1, for example 0.2-0.9".to_owned())
 }
 
+/// Reads `FILE` or `FILE:SCALE`.
+pub fn lora(text: &str) -> Result<Lora, String> {
+    let (file, scale) = match text.rsplit_once(':') {
+        // A colon may also belong to the path, such as one behind the letter of a drive.
+        Some((_, end)) if end.contains(['/', '\\']) || end.ends_with(".safetensors") => (text, "1"),
+        Some(parts) => parts,
+        None => (text, "1"),
+    };
+    match scale.trim().parse() {
+        Ok(scale) if !file.is_empty() => Lora::new(file, scale).map_err(|error| error.to_string()),
+        _ => Err("write it as FILE or FILE:SCALE, for example style.safetensors:0.8".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,5 +54,22 @@ mod tests {
             assert!(size(text).is_err(), "{text}");
         }
         assert!(interval("0.5").is_err());
+    }
+
+    #[test]
+    fn reads_loras_with_and_without_a_scale() {
+        for (text, file, scale) in [
+            ("a.safetensors", "a.safetensors", 1.0),
+            ("a.safetensors:0.5", "a.safetensors", 0.5),
+            ("b/a b.safetensors:-2", "b/a b.safetensors", -2.0),
+            ("C:\\a.safetensors", "C:\\a.safetensors", 1.0),
+            ("C:\\a.safetensors:1e-1", "C:\\a.safetensors", 0.1),
+            ("a:b.safetensors", "a:b.safetensors", 1.0),
+        ] {
+            assert_eq!(lora(text), Ok(Lora::new(file, scale).unwrap()), "{text}");
+        }
+        for text in ["", ":1", "a:high", "a.safetensors:", "a.safetensors:nan", "a.safetensors:inf"] {
+            assert!(lora(text).is_err(), "{text}");
+        }
     }
 }

@@ -82,3 +82,23 @@ fn a_wan_folder_makes_a_video_of_a_prompt() {
     let look = place.run(&["info", "look.gif", "--json"]).json();
     assert_eq!((&look["width"], &look["frames"]), (&16.into(), &2.into()));
 }
+
+#[test]
+fn loras_change_what_a_wan_folder_makes_and_nothing_else_takes_them() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let lora = goldens().join("lora/comfy.safetensors");
+    let (model, half) = (model.to_str().unwrap(), format!("{}:0.5", lora.display()));
+    write_input(&place, "transformer.small", &["hidden_states", "timestep", "encoder_hidden_states"]);
+    let transformer = |more: &[&str]| {
+        place.run(&module("transformer", model, more)).fine();
+        place.read("out.safetensors")
+    };
+    assert_ne!(transformer(&[]), transformer(&["--lora", &half]));
+    let arguments = ["generate", "a red ball", "--model", model, "--steps", "2", "--size", "32x32", "-o", "ball.png"];
+    let said = place.run(&[&arguments[..], &["--json", "--lora", &half]].concat()).json();
+    assert_eq!(said["settings"]["loras"], serde_json::json!([half]));
+    place.run(&[&arguments[..], &["--lora", "none.safetensors"]].concat()).refused("none.safetensors");
+    place.run(&[&arguments[..], &["--lora", "a.safetensors:big"]].concat()).wrong_usage("FILE:SCALE");
+    place.generate("a red ball", &["--lora", &half]).refused("--lora changes Wan models only");
+    place.run(&module("vae-decode", model, &["--lora", &half])).refused("--lora changes the transformer only");
+}

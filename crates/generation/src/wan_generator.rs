@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use diffusion::{Canvas, Denoiser, DiffusionError, Guided, Sampler, Sigma};
 use video::{Frame, VideoError};
 use wan::{
-    SchedulerConfig, WanError, WanFolder,
+    Lora, SchedulerConfig, WanError, WanFolder,
     autoencoder::StreamState,
     text::{MAX_TOKENS, TextEncoder, TextInput, Tokenizer},
     transformer::{Transformer, TransformerInput},
@@ -51,6 +51,14 @@ impl WanGenerator {
         let folder = WanFolder::open(path)?;
         let scheduler = folder.scheduler()?;
         Ok(Self { folder, scheduler, device: device.clone() })
+    }
+
+    /// The same with what these files add to its transformer.
+    ///
+    /// # Errors
+    /// [`GenerationError::Wan`] when one of them does not fit.
+    pub fn with_loras(self, loras: Vec<Lora>) -> Result<Self, GenerationError> {
+        Ok(Self { folder: self.folder.with_loras(loras)?, ..self })
     }
 
     /// What it can make: up to 1280 pixels and 81 frames of 1280×720.

@@ -19,7 +19,7 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::{
-    SchedulerConfig, WanError,
+    Lora, SchedulerConfig, WanError,
     autoencoder::{AutoencoderConfig, Decoder, Encoder},
     export, json,
     text::{TextEncoder, Tokenizer},
@@ -33,6 +33,7 @@ const INDEX: &str = "model_index.json";
 pub struct WanFolder {
     path: PathBuf,
     index: BTreeMap<String, Value>,
+    loras: Vec<Lora>,
 }
 
 impl WanFolder {
@@ -60,7 +61,18 @@ impl WanFolder {
             let found = "a second transformer, as Wan 2.2 has it".into();
             return Err(WanError::Architecture { path: path.join(INDEX), found, known: "WanPipeline with one" });
         }
-        Ok(Self { path: path.into(), index })
+        Ok(Self { path: path.into(), index, loras: Vec::new() })
+    }
+
+    /// The same folder, whose transformer is read with what these files add to it.
+    ///
+    /// # Errors
+    /// [`WanError`] that names a file that does not fit the transformer, and what would.
+    pub fn with_loras(self, loras: Vec<Lora>) -> Result<Self, WanError> {
+        if !loras.is_empty() {
+            Transformer::check_loras(&self.transformer_folder()?, &loras)?;
+        }
+        Ok(Self { loras, ..self })
     }
 
     /// The folder.
@@ -81,7 +93,7 @@ impl WanFolder {
     /// # Errors
     /// [`WanError`] that names the file and what is wrong with it; the same goes for every other part.
     pub fn transformer(&self, device: &Device) -> Result<Transformer, WanError> {
-        Transformer::load(&self.part("transformer", &["WanTransformer3DModel"])?, device)
+        Transformer::load(&self.transformer_folder()?, &self.loras, device)
     }
 
     /// Channels of the latents.
@@ -133,6 +145,10 @@ impl WanFolder {
     pub fn scheduler(&self) -> Result<SchedulerConfig, WanError> {
         let folder = self.part("scheduler", &["UniPCMultistepScheduler", "FlowMatchEulerDiscreteScheduler"])?;
         SchedulerConfig::read(&folder.join("scheduler_config.json"))
+    }
+
+    fn transformer_folder(&self) -> Result<PathBuf, WanError> {
+        self.part("transformer", &["WanTransformer3DModel"])
     }
 
     /// The folder of a part, which must be of one of these classes.

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`folder`] | [`WanFolder`]: which parts a model folder has, and where |
 //! | [`transformer`] | the denoising network |
+//! | [`lora`] | [`Lora`]: files that change what the transformer makes |
 //! | [`autoencoder`] | pixels to latents and back, a latent frame at a time |
 //! | [`text`] | prompts to embeddings |
 //! | [`scheduler`] | which noise levels a checkpoint wants to be sampled at |
@@ -27,6 +28,7 @@ pub mod export;
 pub mod folder;
 mod json;
 mod layers;
+pub mod lora;
 pub mod scheduler;
 pub mod tensor_file;
 pub mod text;
@@ -37,6 +39,7 @@ pub mod weights;
 pub use error::WanError;
 pub use export::export;
 pub use folder::WanFolder;
+pub use lora::Lora;
 pub use scheduler::SchedulerConfig;
 pub use verify::verify;
 pub use weights::StoredPrecision;

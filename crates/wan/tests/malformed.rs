@@ -10,8 +10,8 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor};
-use common::{Goldens, goldens, model, values};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use common::{Goldens, Stored, goldens, model, rewrite, says, values};
+use safetensors::Dtype;
 use tempfile::TempDir;
 use wan::{
     WanError, WanFolder,
@@ -22,9 +22,6 @@ use wan::{
 
 const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
 const INDEX: &str = "text_encoder/model.safetensors.index.json";
-
-/// A tensor of a file: type, shape and bytes.
-type Stored = (Dtype, Vec<usize>, Vec<u8>);
 
 /// A copy of the tiny model, to be damaged.
 struct Copy(TempDir);
@@ -70,26 +67,6 @@ fn copy(from: &Path, to: &Path) {
         } else {
             fs::copy(entry.path(), target).unwrap();
         }
-    }
-}
-
-fn rewrite(path: &Path, change: impl FnOnce(&mut BTreeMap<String, Stored>)) {
-    let bytes = fs::read(path).unwrap();
-    let mut tensors: BTreeMap<String, Stored> = SafeTensors::deserialize(&bytes)
-        .unwrap()
-        .iter()
-        .map(|(name, view)| (name.to_owned(), (view.dtype(), view.shape().to_vec(), view.data().to_vec())))
-        .collect();
-    change(&mut tensors);
-    let views = tensors
-        .iter()
-        .map(|(name, (dtype, shape, bytes))| (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
-    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
-}
-
-fn says(message: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(message.contains(part), "{part:?} is not in {message:?}");
     }
 }
 

@@ -13,7 +13,10 @@ use serde::Serialize;
 use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
 
-use super::{model_choice::ModelChoice, sampling_choice::SamplingChoice};
+use super::{
+    model_choice::{LoraChoice, ModelChoice},
+    sampling_choice::SamplingChoice,
+};
 use crate::{interrupt::Careful, look::LookChoice, preview, print, progress::Generating, target::Target, value};
 
 /// Frames of each video on the contact sheet.
@@ -29,6 +32,7 @@ Examples:
   misora generate \"a blue cube falls on snow\" -o cube.gif --seconds 3 --size 160x96
   misora generate \"a purple cone at sunset\" -o cone.png
   misora generate \"two balls collide\" --count 4 --seed 10 --steps 30 --guidance 5
+  misora generate \"a cat in the rain\" --model Wan2.1-T2V-1.3B-Diffusers --lora style.safetensors:0.8
   echo \"一个红色的球滚过草地\" | misora generate - --output - > ball.mp4
 
 The same command gives the same bytes; another --seed gives another video.")]
@@ -65,6 +69,8 @@ pub struct Generate {
     model: ModelChoice,
     #[command(flatten)]
     look: LookChoice,
+    #[command(flatten)]
+    loras: LoraChoice,
     /// Print one JSON object that says what was made
     #[arg(long)]
     json: bool,
@@ -85,7 +91,7 @@ impl Generate {
             bail!("the video and the JSON cannot both go to standard output; name a file with --output");
         }
         let options = self.options(target.as_ref())?;
-        let generator = self.model.load_any()?;
+        let generator = self.model.load_any(&self.loras)?;
         let request = generator.request(options)?;
         if target.as_ref().is_some_and(Target::is_still) && request.num_frames() > 1 {
             bail!(
@@ -203,6 +209,7 @@ impl Generate {
                 "guidance": request.guidance(),
                 "outline": request.outline().map(|outline| outline.strength),
                 "model": generator.name(),
+                "loras": self.loras.report(),
                 "device": self.model.device_name(),
             },
             "videos": made,

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::Args;
 use generation::{DeviceKind, Generator, VideoGenerator, WanGenerator, nano};
 use models::Bundle;
-use wan::WanFolder;
+use wan::{Lora, WanFolder};
 
 use super::model_place;
 use crate::value;
@@ -19,6 +20,14 @@ pub struct ModelChoice {
     model: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceChoice,
+}
+
+/// The option of every command that runs an open checkpoint's transformer.
+#[derive(Args)]
+pub struct LoraChoice {
+    /// A LoRA to add to a Wan model, and how strongly: 1 unless said, below 0 for the contrary; may be given often
+    #[arg(long = "lora", value_name = "FILE[:SCALE]", value_parser = value::lora)]
+    pub loras: Vec<Lora>,
 }
 
 /// The option of every command that computes with tensors.
@@ -41,12 +50,16 @@ impl ModelChoice {
     }
 
     /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers.
-    pub fn load_any(&self) -> anyhow::Result<Box<dyn VideoGenerator>> {
+    pub fn load_any(&self, loras: &LoraChoice) -> anyhow::Result<Box<dyn VideoGenerator>> {
         let folder = self.model.as_deref().map(model_place::find_or_pull).transpose()?;
         match folder {
             Some(folder) if WanFolder::is_one(&folder) => {
                 crate::keep_little_memory();
-                Ok(Box::new(WanGenerator::open(&folder, &self.device.device.open()?)?))
+                let generator = WanGenerator::open(&folder, &self.device.device.open()?)?;
+                Ok(Box::new(generator.with_loras(loras.loras.clone())?))
+            }
+            _ if !loras.loras.is_empty() => {
+                bail!("--lora changes Wan models only; name one with --model, or leave it out")
             }
             _ => Ok(Box::new(self.load()?)),
         }
@@ -55,5 +68,12 @@ impl ModelChoice {
     /// Name of the device.
     pub fn device_name(&self) -> &'static str {
         self.device.device.name()
+    }
+}
+
+impl LoraChoice {
+    /// Files and scales as the option takes them.
+    pub fn report(&self) -> Vec<String> {
+        self.loras.iter().map(|lora| format!("{}:{}", lora.path().display(), lora.scale())).collect()
     }
 }

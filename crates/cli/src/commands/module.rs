@@ -9,6 +9,7 @@ use models::checkpoint::{self, NamedTensors, Precision};
 use serde_json::json;
 use wan::{WanFolder, tensor_file::TensorFile, text::TextInput, transformer::TransformerInput};
 
+use super::model_choice::LoraChoice;
 use crate::{interrupt, interrupt::Careful, print};
 
 /// Run one part of an open checkpoint on given tensors, so that it can be held against a reference
@@ -37,6 +38,8 @@ pub struct Module {
     /// Where its output goes, as safetensors
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    loras: LoraChoice,
     /// How often to run it
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     repeat: u64,
@@ -83,8 +86,11 @@ impl Module {
         if self.output.is_dir() {
             bail!("--output {} is a folder; name a file that ends in .safetensors", self.output.display());
         }
+        if !matches!(self.part, Part::Transformer) && !self.loras.loras.is_empty() {
+            bail!("--lora changes the transformer only; leave it out for other parts");
+        }
         crate::keep_little_memory();
-        let folder = WanFolder::open(&self.model)?;
+        let folder = WanFolder::open(&self.model)?.with_loras(self.loras.loras)?;
         let input = TensorFile::open(&self.input)?;
         let runner = self.part.prepare(&folder, &input)?;
         let (mut seconds, mut output) = (Vec::new(), NamedTensors::new());

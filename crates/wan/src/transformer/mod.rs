@@ -20,7 +20,7 @@ use kernels::{ModulatedLayerNorm, Rows, Segments};
 pub use config::TransformerConfig;
 
 use crate::{
-    WanError,
+    Lora, WanError,
     layers::Linear,
     weights::{Weights, names},
 };
@@ -57,15 +57,13 @@ pub struct TransformerInput<'a> {
 
 impl Transformer {
     /// Reads the folder of a transformer: `config.json` and its weights, named as in diffusers or as the Wan team does.
+    /// What `loras` add to the weights is added while they are read.
     ///
     /// # Errors
     /// [`WanError`] that names the file, the setting or the tensor that is wrong.
-    pub fn load(folder: &Path, device: &Device) -> Result<Self, WanError> {
+    pub fn load(folder: &Path, loras: &[Lora], device: &Device) -> Result<Self, WanError> {
         let config = TransformerConfig::read(&folder.join("config.json"))?;
-        let mut weights = Weights::open(folder, STEM, "transformer", device)?;
-        if names::are_official(weights.names()) {
-            weights = weights.renamed(names::transformer_name)?;
-        }
+        let weights = open(folder, loras, device)?;
         // Image to video has a norm of queries that nothing uses, as diffusers also finds.
         weights.ignore(|name| name.contains("norm_added_q"));
         let (root, d) = (weights.root(), config.width());
@@ -85,6 +83,14 @@ impl Transformer {
         };
         weights.accounted()?;
         Ok(transformer)
+    }
+
+    /// Whether LoRA files fit the transformer of a folder, of which no weight is read.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file and the tensors that do not fit.
+    pub fn check_loras(folder: &Path, loras: &[Lora]) -> Result<(), WanError> {
+        open(folder, loras, &Device::flex()).map(drop)
     }
 
     /// Sizes.
@@ -178,6 +184,15 @@ impl Transformer {
             }
         }
     }
+}
+
+/// Finds the weights, and what is to be added to them.
+fn open(folder: &Path, loras: &[Lora], device: &Device) -> Result<Weights, WanError> {
+    let mut weights = Weights::open(folder, STEM, "transformer", device)?;
+    if names::are_official(weights.names()) {
+        weights = weights.renamed(names::transformer_name)?;
+    }
+    weights.with_loras(loras)
 }
 
 /// The tokens of all clips in one sequence.

@@ -1,6 +1,6 @@
 //! One safetensors file, mapped into memory.
 
-use std::{fs::File, ops::Range, path::Path, sync::Arc};
+use std::{collections::HashMap, fs::File, ops::Range, path::Path, sync::Arc};
 
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
@@ -28,6 +28,14 @@ impl MappedFile {
     /// # Errors
     /// [`WanError::File`] when it cannot be opened, [`WanError::Damaged`] when header and length do not agree.
     pub(crate) fn open(path: &Path) -> Result<Vec<(String, Entry)>, WanError> {
+        Ok(Self::open_with_notes(path)?.0)
+    }
+
+    /// The same with the texts that its header also has.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_with_notes(path: &Path) -> Result<(Vec<(String, Entry)>, HashMap<String, String>), WanError> {
         let failed = |source| WanError::File { path: path.into(), source };
         let file = File::open(path).map_err(failed)?;
         // SAFETY: weights are published once and then left alone; whoever cuts a file short while it is in use ends
@@ -46,7 +54,7 @@ impl MappedFile {
         let entry = |(name, dtype, shape, (from, to))| {
             (name, Entry { file: Arc::clone(&file), dtype, shape, range: start + from..start + to })
         };
-        Ok(found.into_iter().map(entry).collect())
+        Ok((found.into_iter().map(entry).collect(), metadata.metadata().clone().unwrap_or_default()))
     }
 }
 

@@ -22,11 +22,14 @@ use std::{
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-pub(crate) use convert::{size_of_dtype, to_f32};
+pub(crate) use convert::{all_finite, size_of_dtype, to_f32};
 pub use export::StoredPrecision;
 pub(crate) use file::{Entry, MappedFile};
 
-use crate::WanError;
+use crate::{
+    WanError,
+    lora::{Difference, Lora},
+};
 
 /// Problems that one message names; there are as many as tensors when a checkpoint is another model's.
 const MOST_PROBLEMS: usize = 8;
@@ -37,6 +40,8 @@ pub struct Weights {
     folder: PathBuf,
     part: &'static str,
     tensors: BTreeMap<String, Entry>,
+    /// What is added to tensors while they are read.
+    differences: BTreeMap<String, Vec<Difference>>,
     device: Device,
     used: RefCell<BTreeSet<String>>,
     problems: RefCell<Vec<String>>,
@@ -67,7 +72,8 @@ impl Weights {
     pub fn open(folder: &Path, stem: &str, part: &'static str, device: &Device) -> Result<Self, WanError> {
         let tensors = shards::open(folder, stem)?;
         let (used, problems) = (RefCell::default(), RefCell::default());
-        Ok(Self { folder: folder.into(), part, tensors, device: device.clone(), used, problems })
+        let differences = BTreeMap::new();
+        Ok(Self { folder: folder.into(), part, tensors, differences, device: device.clone(), used, problems })
     }
 
     /// The same under other names.
@@ -80,6 +86,19 @@ impl Weights {
             if self.tensors.insert(new.clone(), entry).is_some() {
                 let reason = format!("{name} and another tensor are both {new}");
                 return Err(WanError::Tensors { path: self.folder, part: self.part, reason });
+            }
+        }
+        Ok(self)
+    }
+
+    /// The same with what these files add to the tensors, which are named as in diffusers.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file and the tensors in it that do not fit.
+    pub(crate) fn with_loras(mut self, loras: &[Lora]) -> Result<Self, WanError> {
+        for lora in loras {
+            for (name, difference) in lora.differences(&self.tensors)? {
+                self.differences.entry(name).or_default().push(difference);
             }
         }
         Ok(self)
@@ -109,18 +128,23 @@ impl Weights {
         let mut problems = std::mem::take(&mut *self.problems.borrow_mut());
         let used = self.used.borrow();
         problems.extend(self.names().filter(|name| !used.contains(*name)).map(|name| format!("{name} is left over")));
-        if problems.is_empty() {
-            return Ok(());
+        match in_one_line(problems, MOST_PROBLEMS) {
+            None => Ok(()),
+            Some(reason) => Err(WanError::Tensors { path: self.folder.clone(), part: self.part, reason }),
         }
-        let more = problems.len().saturating_sub(MOST_PROBLEMS);
-        problems.truncate(MOST_PROBLEMS);
-        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
-        Err(WanError::Tensors { path: self.folder.clone(), part: self.part, reason: problems.join("; ") + &more })
     }
 
     fn problem(&self, problem: String) {
         self.problems.borrow_mut().push(problem);
     }
+}
+
+/// The first problems and the number of the others, or nothing when there are none.
+pub(crate) fn in_one_line(mut problems: Vec<String>, most: usize) -> Option<String> {
+    let more = problems.len().saturating_sub(most);
+    problems.truncate(most);
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    if problems.is_empty() { None } else { Some(problems.join("; ") + &more) }
 }
 
 impl<'a> Scope<'a> {
@@ -181,11 +205,19 @@ impl<'a> Scope<'a> {
         if self.reading == Reading::Presence {
             return placeholder();
         }
-        let values = to_f32(entry.bytes(), entry.dtype);
+        let mut values = to_f32(entry.bytes(), entry.dtype);
         entry.release();
-        if !convert::all_finite(&values) {
-            self.weights.problem(format!("{} holds a number that is not finite", self.full_name(&name)));
+        let full = self.full_name(&name);
+        if !all_finite(&values) {
+            self.weights.problem(format!("{full} holds a number that is not finite"));
             return placeholder();
+        }
+        if let Some(differences) = self.weights.differences.get(&full) {
+            differences.iter().for_each(|difference| difference.add_to(&mut values));
+            if !all_finite(&values) {
+                self.weights.problem(format!("{full} is not finite with the LoRA added; a smaller scale may help"));
+                return placeholder();
+            }
         }
         Tensor::from_data(TensorData::new(convert(values), shape), self.device())
     }

@@ -1,5 +1,37 @@
 //! Names that the Wan team gives to tensors, as diffusers names them.
 
+/// Words with an underscore, of both ways of naming.
+const JOINED_WORDS: [&str; 28] = [
+    "self_attn",
+    "cross_attn",
+    "norm_q",
+    "norm_k",
+    "norm_k_img",
+    "k_img",
+    "v_img",
+    "patch_embedding",
+    "text_embedding",
+    "time_embedding",
+    "time_projection",
+    "img_emb",
+    "to_q",
+    "to_k",
+    "to_v",
+    "to_out",
+    "add_k_proj",
+    "add_v_proj",
+    "norm_added_k",
+    "condition_embedder",
+    "time_embedder",
+    "time_proj",
+    "text_embedder",
+    "image_embedder",
+    "linear_1",
+    "linear_2",
+    "proj_out",
+    "scale_shift_table",
+];
+
 /// The name in diffusers of a tensor of the transformer, whichever of the two ways it is named.
 ///
 /// The two also count the norms of a block differently: the one of cross attention is `norm3` there and `norm2` here.
@@ -33,6 +65,26 @@ pub(crate) fn transformer_name(name: &str) -> String {
 /// Whether a set of names is that of the Wan team.
 pub(crate) fn are_official<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
     names.any(|name| name.ends_with("blocks.0.self_attn.q.weight"))
+}
+
+/// A name whose dots have become underscores, with its dots again.
+///
+/// Underscores that belong to a word of either way of naming are kept.
+pub(crate) fn dotted(flat: &str) -> String {
+    let mut name = String::new();
+    let mut rest = flat;
+    while !rest.is_empty() {
+        let starts =
+            |word: &&&str| rest.strip_prefix(**word).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        let longest = JOINED_WORDS.iter().filter(starts).max_by_key(|word| word.len());
+        let length = longest.map_or_else(|| rest.find('_').unwrap_or(rest.len()), |word| word.len());
+        if !name.is_empty() {
+            name.push('.');
+        }
+        name.push_str(&rest[..length]);
+        rest = rest[length..].strip_prefix('_').unwrap_or(&rest[length..]);
+    }
+    name
 }
 
 fn is_official(parts: &[&str]) -> bool {
@@ -91,5 +143,29 @@ mod tests {
             assert_eq!(transformer_name(official), expected);
             assert_eq!(transformer_name(expected), expected);
         }
+    }
+
+    #[test]
+    fn underscores_become_dots_but_within_words() {
+        for name in [
+            "blocks.0.self_attn.norm_q",
+            "blocks.39.cross_attn.norm_k_img",
+            "blocks.3.cross_attn.k_img",
+            "blocks.3.ffn.2",
+            "time_projection.1",
+            "img_emb.proj.3",
+            "head.head",
+            "blocks.11.attn2.to_out.0",
+            "blocks.1.attn2.add_k_proj",
+            "blocks.1.ffn.net.0.proj",
+            "condition_embedder.text_embedder.linear_2",
+            "condition_embedder.time_proj",
+            "condition_embedder.image_embedder.ff.net.0.proj",
+            "something.else",
+            "",
+        ] {
+            assert_eq!(dotted(&name.replace('.', "_")), name);
+        }
+        assert_eq!(dotted("_a__b_"), "a..b");
     }
 }

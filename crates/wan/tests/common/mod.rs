@@ -1,11 +1,18 @@
 //! The tiny model, and what diffusers computes with it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use burn::tensor::{Device, Tensor};
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use wan::tensor_file::TensorFile;
+
+/// A tensor of a file: type, shape and bytes.
+pub type Stored = (Dtype, Vec<usize>, Vec<u8>);
 
 pub fn goldens() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens")
@@ -60,4 +67,27 @@ pub fn relative_error(ours: &[f32], theirs: &[f32]) -> f64 {
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
     let difference = norm(&mut ours.iter().zip(theirs).map(|(ours, theirs)| f64::from(ours - theirs)));
     difference / norm(&mut theirs.iter().map(|value| f64::from(*value)))
+}
+
+/// Changes the tensors of a file. What else its header says is lost.
+#[track_caller]
+pub fn rewrite(path: &Path, change: impl FnOnce(&mut BTreeMap<String, Stored>)) {
+    let bytes = fs::read(path).unwrap();
+    let mut tensors: BTreeMap<String, Stored> = SafeTensors::deserialize(&bytes)
+        .unwrap()
+        .iter()
+        .map(|(name, view)| (name.to_owned(), (view.dtype(), view.shape().to_vec(), view.data().to_vec())))
+        .collect();
+    change(&mut tensors);
+    let views = tensors
+        .iter()
+        .map(|(name, (dtype, shape, bytes))| (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[track_caller]
+pub fn says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
 }
