@@ -10,10 +10,13 @@ use std::{path::Path, process::ExitCode, time::Instant};
 use evaluation::{
     Confusion, EvaluationError, PerQuestion, Question,
     classifier::{
-        Classifier, ClassifierConfig, examples, held_out_worlds, recipe,
+        Classifier, ClassifierConfig,
+        examples::{self, Example},
+        held_out_worlds, recipe,
         training::{FitSettings, Training},
     },
     films::{FilmSet, HELD_OUT_SEED},
+    pixels::at_reading_scale,
 };
 use video::{FrameRate, Resolution};
 use worlds::FilmSettings;
@@ -56,7 +59,9 @@ fn train(folder: &Path, films: usize, settings: FitSettings) -> Result<(), Evalu
     let portions = recipe::training_films(films)?;
     let mut films = Vec::new();
     for (index, portion) in portions.iter().enumerate() {
-        films.extend(examples::films(portion, folder)?);
+        for film in examples::films(portion, folder)? {
+            films.push(Example { frames: at_reading_scale(&film.frames)?, ..film });
+        }
         if (index + 1).is_multiple_of(8) || index + 1 == portions.len() {
             println!("[{:5} s] {} films", seconds(), films.len());
         }
@@ -74,7 +79,7 @@ fn train(folder: &Path, films: usize, settings: FitSettings) -> Result<(), Evalu
             training.save(folder)?;
             let classifier = training.classifier()?;
             classifier.save(folder)?;
-            let confusions = confusions(&classifier, &renders(64, 17, 8, (192, WATCH_SEED))?, folder)?;
+            let confusions = confusions(&classifier, &renders(96, 17, 8, (192, WATCH_SEED))?, folder)?;
             println!("[{:5} s] {}", seconds(), shares(&confusions));
         }
     }

@@ -1,6 +1,6 @@
 //! Clips on their way into the classifier: one picture size and at most so many frames.
 //!
-//! Every video is read at the same scale, whatever its size: the shorter side becomes 64 pixels and 17 frames are
+//! Every video is read at the same scale, whatever its size: the shorter side becomes 96 pixels and 17 frames are
 //! taken evenly from first to last. Colour, shape, motion and camera show at that scale, and a small classifier then
 //! needs to know one scale only.
 
@@ -9,7 +9,7 @@ use video::{Frame, Resolution};
 use crate::EvaluationError;
 
 /// The shorter side in pixels at which videos are read.
-pub const SHORT_SIDE: usize = 64;
+pub const SHORT_SIDE: usize = 96;
 /// Most frames that are read.
 pub const MAX_FRAMES: usize = 17;
 /// Frames that are read together: the first alone, then so many at a time.
@@ -105,13 +105,13 @@ mod tests {
     #[test]
     fn sizes_and_lengths_become_those_that_are_read() {
         for ((width, height, count), (expected, frames)) in [
-            ((128, 128, 33), ("64x64", 17)),
-            ((64, 64, 17), ("64x64", 17)),
-            ((160, 96, 9), ("112x64", 9)),
-            ((96, 160, 65), ("64x112", 17)),
-            ((32, 32, 1), ("64x64", 1)),
-            ((40, 30, 12), ("80x64", 9)),
-            ((1024, 32, 5), ("256x64", 5)),
+            ((128, 128, 33), ("96x96", 17)),
+            ((64, 64, 17), ("96x96", 17)),
+            ((160, 96, 9), ("160x96", 9)),
+            ((96, 160, 65), ("96x160", 17)),
+            ((32, 32, 1), ("96x96", 1)),
+            ((40, 30, 12), ("128x96", 9)),
+            ((1024, 32, 5), ("384x96", 5)),
         ] {
             let read = read(width, height, count);
             assert_eq!((read[0].resolution().to_string().as_str(), read.len()), (expected, frames));
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_pixel_is_the_mean_of_what_it_covers() {
-        let halved = read(128, 128, 1).remove(0);
+        let halved = read(192, 192, 1).remove(0);
         // Columns 10 and 11 are 10 and 11 bright.
         assert_eq!(halved.rgb()[5 * 3], 11);
         assert_eq!(coverage(3, 2), [vec![(0, 2.0 / 3.0), (1, 1.0 / 3.0)], vec![(1, 1.0 / 3.0), (2, 2.0 / 3.0)]]);

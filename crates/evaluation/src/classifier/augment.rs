@@ -8,7 +8,7 @@ use super::examples::Example;
 use crate::{Answers, KnownAnswers, pixels::GROUP, question::mirrored};
 
 /// Furthest that a picture is moved, in pixels.
-const MAX_SHIFT: i32 = 6;
+const MAX_SHIFT: i32 = 9;
 /// Strongest noise, in steps of 256 to either side.
 const MAX_NOISE: f32 = 12.0;
 /// How many films in a hundred are cut to one picture, which shows neither motion nor camera.
