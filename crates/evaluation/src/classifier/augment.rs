@@ -7,8 +7,8 @@ use video::Frame;
 use super::examples::Example;
 use crate::{Answers, KnownAnswers, pixels::GROUP, question::mirrored};
 
-/// Furthest that a picture is moved, in pixels.
-const MAX_SHIFT: i32 = 9;
+/// Furthest that a picture is moved, as a share of its shorter side.
+const MAX_SHIFT: f32 = 3.0 / 32.0;
 /// Strongest noise, in steps of 256 to either side.
 const MAX_NOISE: f32 = 12.0;
 /// How many films in a hundred are cut to one picture, which shows neither motion nor camera.
@@ -18,7 +18,8 @@ const CUTS: u32 = 20;
 
 /// A film that somebody else might have made, and what is known of it.
 pub(super) fn varied(example: &Example, rng: &mut ChaCha8Rng) -> (Vec<Frame>, KnownAnswers) {
-    let variation = Variation::draw(rng);
+    let size = example.frames[0].resolution();
+    let variation = Variation::draw(size.width().min(size.height()), rng);
     let answers = if variation.mirror { mirrored(example.answers) } else { example.answers };
     let (frames, answers) = cut(&example.frames, answers, rng);
     (frames.iter().map(|frame| variation.of(frame, rng)).collect(), answers)
@@ -61,11 +62,12 @@ struct Variation {
 }
 
 impl Variation {
-    fn draw(rng: &mut ChaCha8Rng) -> Self {
+    fn draw(short_side: u32, rng: &mut ChaCha8Rng) -> Self {
+        let furthest = (short_side as f32 * MAX_SHIFT) as i32;
         let contrast = rng.random_range(0.88..1.1);
         Self {
             mirror: rng.random(),
-            shift: [0; 2].map(|_| rng.random_range(-MAX_SHIFT..=MAX_SHIFT)),
+            shift: [0; 2].map(|_| rng.random_range(-furthest..=furthest)),
             gains: [0; 3].map(|_| contrast * rng.random_range(0.94..1.06)),
             lift: rng.random_range(-10.0..10.0),
             saturation: rng.random_range(0.8..1.1),
