@@ -11,7 +11,7 @@ use wan::{
     SchedulerConfig, WanError, WanFolder,
     autoencoder::StreamState,
     text::{MAX_TOKENS, TextEncoder, TextInput, Tokenizer},
-    transformer::{Transformer, TransformerInput},
+    transformer::{Precision, Transformer, TransformerInput},
 };
 
 use crate::{
@@ -48,6 +48,12 @@ impl WanGenerator {
         let folder = WanFolder::open(path)?;
         let scheduler = folder.scheduler()?;
         Ok(Self { folder, scheduler, device: device.clone() })
+    }
+
+    /// The same, whose transformer computes with these numbers.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { folder: self.folder.with_precision(precision), ..self }
     }
 
     /// What it can make: up to 1280 pixels and 81 frames of 1280×720.

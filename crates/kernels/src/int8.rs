@@ -10,7 +10,7 @@
 //!
 //! | instructions | form | products of one instruction |
 //! | --- | --- | --- |
-//! | AVX-512 VNNI | bytes, activations less −128 | 64, and they are added |
+//! | AVX-512 VNNI | bytes, activations with 128 added | 64, and they are added |
 //! | AVX-VNNI | the same | 32, and they are added |
 //! | AVX2 | both widened to 16 bits | 16; adding takes another |
 //! | any other | as the compiler sees fit | |

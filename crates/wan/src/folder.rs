@@ -23,7 +23,7 @@ use crate::{
     autoencoder::{AutoencoderConfig, Decoder, Encoder},
     json,
     text::{TextEncoder, Tokenizer},
-    transformer::Transformer,
+    transformer::{Precision, Transformer},
 };
 
 const INDEX: &str = "model_index.json";
@@ -33,6 +33,7 @@ const INDEX: &str = "model_index.json";
 pub struct WanFolder {
     path: PathBuf,
     index: BTreeMap<String, Value>,
+    precision: Precision,
 }
 
 impl WanFolder {
@@ -60,7 +61,13 @@ impl WanFolder {
             let found = "a second transformer, as Wan 2.2 has it".into();
             return Err(WanError::Architecture { path: path.join(INDEX), found, known: "WanPipeline with one" });
         }
-        Ok(Self { path: path.into(), index })
+        Ok(Self { path: path.into(), index, precision: Precision::F32 })
+    }
+
+    /// The same folder, whose transformer will compute with these numbers.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The folder.
@@ -73,7 +80,15 @@ impl WanFolder {
     /// # Errors
     /// [`WanError`] that names the file and what is wrong with it; the same goes for every other part.
     pub fn transformer(&self, device: &Device) -> Result<Transformer, WanError> {
-        Transformer::load(&self.part("transformer", &["WanTransformer3DModel"])?, device)
+        Transformer::load(&self.part("transformer", &["WanTransformer3DModel"])?, self.precision, device)
+    }
+
+    /// Bytes of the transformer's weights in 32 bits.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn transformer_f32_bytes(&self) -> Result<u64, WanError> {
+        Transformer::f32_bytes(&self.part("transformer", &["WanTransformer3DModel"])?, &Device::flex())
     }
 
     /// Channels of the latents.

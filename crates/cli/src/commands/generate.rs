@@ -12,8 +12,9 @@ use generation::{GenerationOptions, GenerationRequest, Length, VideoGenerator};
 use serde::Serialize;
 use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
+use wan::transformer::Precision;
 
-use super::{model_choice::ModelChoice, sampling_choice::SamplingChoice};
+use super::{model_choice::ModelChoice, precision_choice::PrecisionChoice, sampling_choice::SamplingChoice};
 use crate::{interrupt::Careful, preview, print, progress::Generating, target::Target, value};
 
 /// Frames of each video on the contact sheet.
@@ -63,6 +64,8 @@ pub struct Generate {
     count: u64,
     #[command(flatten)]
     model: ModelChoice,
+    #[command(flatten)]
+    precision: PrecisionChoice,
     /// Print one JSON object that says what was made
     #[arg(long)]
     json: bool,
@@ -83,7 +86,7 @@ impl Generate {
             bail!("the video and the JSON cannot both go to standard output; name a file with --output");
         }
         let options = self.options(target.as_ref())?;
-        let generator = self.model.load_any()?;
+        let (generator, precision) = self.model.load_any(&self.precision)?;
         let request = generator.request(options)?;
         if target.as_ref().is_some_and(Target::is_still) && request.num_frames() > 1 {
             bail!(
@@ -99,7 +102,7 @@ impl Generate {
         let (made, clips) = self.make(generator.as_ref(), &request, &outputs)?;
         let sheet = self.write_sheet(&target, &clips)?;
         if self.json {
-            return print::json(&self.report(generator.as_ref(), &request, (&made, sheet.as_ref())));
+            return print::json(&self.report((generator.as_ref(), precision), &request, (&made, sheet.as_ref())));
         }
         if target != Target::Stdout {
             made.iter().try_for_each(|made| print::line(describe(made, &request)))?;
@@ -181,7 +184,7 @@ impl Generate {
 
     fn report(
         &self,
-        generator: &dyn VideoGenerator,
+        (generator, precision): (&dyn VideoGenerator, Precision),
         request: &GenerationRequest,
         (made, sheet): (&[Made], Option<&Target>),
     ) -> serde_json::Value {
@@ -201,6 +204,7 @@ impl Generate {
                 "guidance": request.guidance(),
                 "outline": request.outline().map(|outline| outline.strength),
                 "model": generator.name(),
+                "precision": precision.name(),
                 "device": self.model.device_name(),
             },
             "videos": made,

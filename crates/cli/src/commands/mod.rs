@@ -8,6 +8,7 @@ mod info;
 mod model_choice;
 mod models;
 mod module;
+mod precision_choice;
 mod sampling_choice;
 mod train;
 mod worlds;

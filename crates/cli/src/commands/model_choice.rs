@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use generation::{DeviceKind, Generator, VideoGenerator, WanGenerator, nano};
 use models::Bundle;
-use wan::WanFolder;
+use wan::{WanFolder, transformer::Precision};
 
+use super::precision_choice::PrecisionChoice;
 use crate::value;
 
 /// Options of every command that runs a model.
@@ -38,14 +39,19 @@ impl ModelChoice {
         Ok(Generator::new(bundle))
     }
 
-    /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers.
-    pub fn load_any(&self) -> anyhow::Result<Box<dyn VideoGenerator>> {
+    /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers, and says what it computes with.
+    pub fn load_any(&self, precision: &PrecisionChoice) -> anyhow::Result<(Box<dyn VideoGenerator>, Precision)> {
         match &self.model {
             Some(folder) if WanFolder::is_one(folder) => {
                 crate::keep_little_memory();
-                Ok(Box::new(WanGenerator::open(folder, &self.device.device.open()?)?))
+                let precision = precision.of_transformer(&WanFolder::open(folder)?)?;
+                let generator = WanGenerator::open(folder, &self.device.device.open()?)?;
+                Ok((Box::new(generator.with_precision(precision)), precision))
             }
-            _ => Ok(Box::new(self.load()?)),
+            _ => {
+                let precision = precision.of_what_has_f32_only("misora's own model")?;
+                Ok((Box::new(self.load()?), precision))
+            }
         }
     }
 

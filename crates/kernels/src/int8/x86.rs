@@ -157,9 +157,9 @@ fn add_avx512_vnni(mut strip: Strip<'_, i32>) {
 }
 
 fn load(sums: &[Sums; ROWS]) -> [[__m256i; 2]; ROWS] {
-    sums.map(|sums| bytemuck::cast::<Sums, [Half; 2]>(sums).map(|half| bytemuck::cast(half)))
+    sums.map(|sums| bytemuck::cast::<Sums, [Half; 2]>(sums).map(bytemuck::cast))
 }
 
 fn store(totals: [[__m256i; 2]; ROWS]) -> [Sums; ROWS] {
-    totals.map(|halves| bytemuck::cast(halves.map(|half| bytemuck::cast::<_, Half>(half))))
+    totals.map(|halves| bytemuck::cast(halves.map(bytemuck::cast::<_, Half>)))
 }

@@ -6,10 +6,12 @@
 //! | `conditioning` | timestep, prompt and image |
 //! | `rotary` | positions |
 //! | `block` | one layer |
+//! | `precision` | what a layer computes with |
 
 mod block;
 mod conditioning;
 pub mod config;
+mod precision;
 mod rotary;
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use burn::tensor::{Device, Tensor};
 use kernels::{ModulatedLayerNorm, Rows, Segments};
 
 pub use config::TransformerConfig;
+pub use precision::Precision;
 
 use crate::{
     WanError,
@@ -60,7 +63,7 @@ impl Transformer {
     ///
     /// # Errors
     /// [`WanError`] that names the file, the setting or the tensor that is wrong.
-    pub fn load(folder: &Path, device: &Device) -> Result<Self, WanError> {
+    pub fn load(folder: &Path, precision: Precision, device: &Device) -> Result<Self, WanError> {
         let config = TransformerConfig::read(&folder.join("config.json"))?;
         let mut weights = Weights::open(folder, STEM, "transformer", device)?;
         if names::are_official(weights.names()) {
@@ -77,7 +80,7 @@ impl Transformer {
             },
             conditioning: Conditioning::load(&config, &root.child("condition_embedder")),
             blocks: (0..config.num_layers)
-                .map(|index| Block::load(&config, &root.child("blocks").child(index)))
+                .map(|index| Block::load(&config, precision, &root.child("blocks").child(index)))
                 .collect(),
             modulation_out: root.values("scale_shift_table", &[1, 2, d], [1, 2 * d]),
             patch_out: Linear::load(&root.child("proj_out"), [d, outputs]),
@@ -85,6 +88,14 @@ impl Transformer {
         };
         weights.accounted()?;
         Ok(transformer)
+    }
+
+    /// Bytes of all weights in 32 bits.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file that is missing or damaged.
+    pub(crate) fn f32_bytes(folder: &Path, device: &Device) -> Result<u64, WanError> {
+        Ok(Weights::open(folder, STEM, "transformer", device)?.f32_bytes())
     }
 
     /// Sizes.
