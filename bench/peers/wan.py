@@ -6,9 +6,13 @@ Needs torch, diffusers, transformers, accelerate and safetensors, and misora bui
     cargo build --release
     python3 bench/peers/wan.py                      # tiny models: is it exact?
     python3 bench/peers/wan.py --size 1.3b          # the true shapes: is it fast? (minutes, 12 GB)
+    python3 bench/peers/wan.py --precision int8     # misora's transformer in 8 bits, against diffusers in 32
+    python3 bench/peers/wan.py --precision int8 --peer misora-f32
 
-Models and inputs are kept in --folder and used again. For each case the two programs run --rounds times in turns; the
-table gives the median seconds and the most memory of each, the ratios, and the relative error of what misora gives.
+With --time processor, seconds are those that all processors together worked, which is what to look at on a machine
+that others use too. Models and inputs are kept in --folder and used again. For each case the two programs run --rounds
+times in turns; the table gives the median seconds and the most memory of each, the ratios, and the relative error of
+what misora gives.
 """
 
 import argparse
@@ -112,13 +116,13 @@ def run_diffusers(part, model, source, target, threads):
         m = UMT5EncoderModel.from_pretrained(model / "text_encoder").eval()
         call = lambda: {"prompt_embeds": m(t["input_ids"], t["attention_mask"]).last_hidden_state}
     with torch.no_grad():
-        start = time.perf_counter()
+        start, start_processor = time.perf_counter(), time.process_time()
         out = call()
-        seconds = time.perf_counter() - start
+        seconds, processor = time.perf_counter() - start, time.process_time() - start_processor
     save_file({name: value.contiguous() for name, value in out.items()}, target)
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    print(json.dumps({"seconds": [seconds], "peak_rss_bytes": peak}))
+    print(json.dumps({"seconds": [seconds], "processor_seconds": [processor], "peak_rss_bytes": peak}))
 
 
 def said(command):
@@ -142,28 +146,33 @@ def compare(options, case):
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / f"{'-'.join(map(str, case))}.safetensors"
     make_input(source, options.size, case)
-    targets = {name: folder / f"{part}.{name}.safetensors" for name in ("misora", "diffusers")}
+    targets = {name: folder / f"{part}.{name}.safetensors" for name in ("misora", options.peer)}
     model = folder / "model"
+    precision = options.precision if part == "transformer" else "f32"
+    programs = {
+        "misora": [options.misora, "module", part, "--precision", precision],
+        "misora-f32": [options.misora, "module", part],
+        "diffusers": [sys.executable, __file__, "--run", part],
+    }
     commands = {
-        "misora": [options.misora, "module", part, "--model", model, "--input", source, "--output", targets["misora"],
-                   "--threads", threads],
-        "diffusers": [sys.executable, __file__, "--run", part, "--model", model, "--input", source, "--output",
-                      targets["diffusers"], "--threads", threads],
+        name: [*programs[name], "--model", model, "--input", source, "--output", target, "--threads", threads]
+        for name, target in targets.items()
     }
     seconds, peaks = {name: [] for name in commands}, {name: 0 for name in commands}
     for round in range(options.rounds):
         # Whoever went first goes second in the next round.
         for name in sorted(commands, reverse=bool(round % 2)):
             result = said(list(map(str, commands[name])))
-            seconds[name] += result["seconds"]
+            seconds[name] += result["processor_seconds" if options.time == "processor" else "seconds"]
             peaks[name] = max(peaks[name], result["peak_rss_bytes"])
     medians = {name: statistics.median(values) for name, values in seconds.items()}
-    error = relative_error(targets["misora"], targets["diffusers"])
+    error = relative_error(targets["misora"], targets[options.peer])
     print(
         f"| {part} {'×'.join(str(side) for side in case[1:] if side)} "
-        f"| {medians['misora']:.3f} s | {medians['diffusers']:.3f} s | {medians['diffusers'] / medians['misora']:.2f} "
-        f"| {peaks['misora'] / 1e9:.2f} GB | {peaks['diffusers'] / 1e9:.2f} GB "
-        f"| {peaks['misora'] / peaks['diffusers']:.2f} | {error:.1e} |",
+        f"| {medians['misora']:.3f} s | {medians[options.peer]:.3f} s "
+        f"| {medians[options.peer] / medians['misora']:.2f} "
+        f"| {peaks['misora'] / 1e9:.2f} GB | {peaks[options.peer] / 1e9:.2f} GB "
+        f"| {peaks['misora'] / peaks[options.peer]:.2f} | {error:.1e} |",
         flush=True,
     )
 
@@ -174,6 +183,9 @@ def main():
     parser.add_argument("--part", help="only this part")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--precision", choices=("f32", "int8"), default="f32", help="of misora's transformer")
+    parser.add_argument("--peer", choices=("diffusers", "misora-f32"), default="diffusers", help="what to hold against")
+    parser.add_argument("--time", choices=("clock", "processor"), default="clock", help="which seconds")
     parser.add_argument("--folder", type=Path, default=Path("runs/peers"))
     parser.add_argument("--misora", type=Path, default=Path("target/release/misora"))
     for hidden in ("--run", "--model", "--input", "--output"):
@@ -183,7 +195,8 @@ def main():
         run_diffusers(options.run, Path(options.model), options.input, options.output, options.threads)
         return
     make_model(options.folder / options.size / "model", options.size)
-    print("| part, sides and tokens | misora | diffusers | times as fast | misora | diffusers | memory | error |")
+    peer = options.peer
+    print(f"| part, sides and tokens | misora | {peer} | times as fast | misora | {peer} | memory | error |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for case in CASES[options.size]:
         if options.part in (None, case[0]):

@@ -59,6 +59,33 @@ fn parts_run_on_given_tensors_and_write_what_they_give() {
 }
 
 #[test]
+fn precision_is_chosen_and_said() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let model = model.to_str().unwrap();
+    write_input(&place, "transformer.small", &["hidden_states", "timestep", "encoder_hidden_states"]);
+    // The tiny model fits into the memory of any machine.
+    for (asked, chosen) in [("f32", "f32"), ("int8", "int8"), ("auto", "f32")] {
+        let said = place.run(&module("transformer", model, &["--precision", asked])).json();
+        assert_eq!(said["precision"], chosen, "{said}");
+        assert_eq!(said["processor_seconds"].as_array().unwrap().len(), 1, "{said}");
+    }
+    let arguments = ["generate", "a red ball", "--model", model, "--steps", "1", "--size", "32x32", "--frames", "1"];
+    let said = place.run(&[&arguments[..], &["-o", "ball.png", "--json", "--precision", "int8"]].concat()).json();
+    assert_eq!(said["settings"]["precision"], "int8");
+}
+
+#[test]
+fn what_has_32_bits_only_refuses_8() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let model = model.to_str().unwrap();
+    write_input(&place, "vae.clip", &["latents"]);
+    let refused = module("vae-decode", model, &["--precision", "int8"]);
+    place.run(&refused).refused("vae-decode computes in f32 only");
+    place.run(&module("vae-decode", model, &["--precision", "auto"])).json();
+    place.run(&["generate", "a red ball", "--precision", "int8"]).refused("misora's own model computes in f32 only");
+}
+
+#[test]
 fn parts_refuse_what_does_not_fit() {
     let (place, model) = (Place::new(), goldens().join("model"));
     let model = model.to_str().unwrap();

@@ -11,7 +11,7 @@ use wan::{
     Lora, SchedulerConfig, WanError, WanFolder,
     autoencoder::StreamState,
     text::{MAX_TOKENS, TextEncoder, TextInput, Tokenizer},
-    transformer::{Transformer, TransformerInput},
+    transformer::{Precision, Transformer, TransformerInput},
 };
 
 use crate::{
@@ -59,6 +59,12 @@ impl WanGenerator {
     /// [`GenerationError::Wan`] when one of them does not fit.
     pub fn with_loras(self, loras: Vec<Lora>) -> Result<Self, GenerationError> {
         Ok(Self { folder: self.folder.with_loras(loras)?, ..self })
+    }
+
+    /// The same, whose transformer computes with these numbers.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { folder: self.folder.with_precision(precision), ..self }
     }
 
     /// What it can make: up to 1280 pixels and 81 frames of 1280×720.

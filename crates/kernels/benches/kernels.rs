@@ -89,6 +89,7 @@ fn compare<const D: usize>(name: &str, work: Work, fused: impl Fn() -> Tensor<D>
 fn main() {
     println!("{:34} {:>11} {:>11}  {:>14} {:>14}  {:>13}", "", "forward", "backward", "forward", "backward", "faster");
     products();
+    products_in_8_bits();
     norms();
     attentions();
     convolutions();
@@ -103,6 +104,42 @@ fn products() {
             Work::Giga(2e-9 * (TOKENS * inputs * outputs) as f64),
             || linear(x.clone(), weight.clone(), Some(bias.clone())),
             || linear::composite(x.clone(), weight.clone(), Some(bias.clone())),
+        );
+    }
+}
+
+/// The products of Wan 1.3B, without gradients, in turns with f32.
+fn products_in_8_bits() {
+    let rows = 1280;
+    for (inputs, outputs) in [(1536, 1536), (1536, 8960), (8960, 1536)] {
+        let name = format!("linear_int8 {inputs}→{outputs}");
+        if std::env::args().skip(1).any(|word| !word.starts_with('-') && !name.contains(&word)) {
+            continue;
+        }
+        let plain = |tensor: Tensor<2>| tensor.detach().inner();
+        let (x, weight) = (plain(random([rows, inputs])), plain(random([inputs, outputs])));
+        let values: Vec<f32> = weight.to_data().try_to_vec().unwrap();
+        let fill = |output: usize, row: &mut [f32]| {
+            row.iter_mut().zip(values[output..].iter().step_by(outputs)).for_each(|(row, value)| *row = *value);
+        };
+        let quantised = QuantisedWeight::new([inputs, outputs], fill);
+        let times: Vec<[f64; 2]> = (0..5)
+            .map(|_| {
+                let int8 = best(|| drop(linear_int8(x.clone(), &quantised, None)));
+                [int8, best(|| drop(linear(x.clone(), weight.clone(), None)))]
+            })
+            .collect();
+        let [int8, f32] = [0, 1].map(|column| {
+            let mut times: Vec<f64> = times.iter().map(|times| times[column]).collect();
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        });
+        let rate = |milliseconds: f64| 2e-6 * (rows * inputs * outputs) as f64 / milliseconds;
+        println!(
+            "{name:34} {int8:8.2} ms, {:4.0} GOP/s; f32 {f32:8.2} ms, {:4.0}; {:.2}×",
+            rate(int8),
+            rate(f32),
+            f32 / int8
         );
     }
 }

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | [`packing`] | [`Segments`] and [`Rows`]: how clips share one token sequence |
 //! | [`linear`](mod@linear) | [`linear()`] |
+//! | [`int8`] | [`linear_int8`] with a [`QuantisedWeight`], for inference |
 //! | [`attention`](mod@attention) | [`attention()`] within packed segments |
 //! | [`head_norm`] | [`head_norm_rotary`] for queries and keys |
 //! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
@@ -41,6 +42,7 @@ pub mod attention;
 pub mod conv;
 mod cpu;
 pub mod head_norm;
+pub mod int8;
 pub mod linear;
 pub mod modulation;
 pub mod packing;
@@ -53,6 +55,7 @@ pub use allocator::ReusingAllocator;
 pub use attention::{Attention, attention};
 pub use conv::{CausalConv3d, causal_conv3d};
 pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
+pub use int8::{QuantisedWeight, linear_int8};
 pub use linear::linear;
 pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
 pub use packing::{Rows, Segments};

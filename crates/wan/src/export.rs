@@ -115,6 +115,7 @@ fn copy_all_but_weights(from: &Path, to: &Path) -> Result<(), WanError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transformer::{Precision, Transformer};
 
     #[test]
     fn shards_hold_what_one_file_would() {
@@ -132,8 +133,8 @@ mod tests {
         assert!(folder.path().read_dir().unwrap().count() > 3);
         let again = open(folder.path());
         assert!(again.names().eq(weights.names()));
-        assert_eq!(again.stored_bytes(), weights.stored_bytes());
+        assert_eq!(again.num_parameters(), weights.num_parameters());
         fs::copy(model.join("config.json"), folder.path().join("config.json")).unwrap();
-        crate::transformer::Transformer::load(folder.path(), &Device::flex()).unwrap();
+        Transformer::load(folder.path(), &[], Precision::F32, &Device::flex()).unwrap();
     }
 }

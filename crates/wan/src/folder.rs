@@ -23,7 +23,7 @@ use crate::{
     autoencoder::{AutoencoderConfig, Decoder, Encoder},
     export, json,
     text::{TextEncoder, Tokenizer},
-    transformer::Transformer,
+    transformer::{Precision, Transformer},
 };
 
 const INDEX: &str = "model_index.json";
@@ -34,6 +34,7 @@ pub struct WanFolder {
     path: PathBuf,
     index: BTreeMap<String, Value>,
     loras: Vec<Lora>,
+    precision: Precision,
 }
 
 impl WanFolder {
@@ -61,7 +62,7 @@ impl WanFolder {
             let found = "a second transformer, as Wan 2.2 has it".into();
             return Err(WanError::Architecture { path: path.join(INDEX), found, known: "WanPipeline with one" });
         }
-        Ok(Self { path: path.into(), index, loras: Vec::new() })
+        Ok(Self { path: path.into(), index, loras: Vec::new(), precision: Precision::F32 })
     }
 
     /// The same folder, whose transformer is read with what these files add to it.
@@ -73,6 +74,12 @@ impl WanFolder {
             Transformer::check_loras(&self.transformer_folder()?, &loras)?;
         }
         Ok(Self { loras, ..self })
+    }
+
+    /// The same folder, whose transformer will compute with these numbers.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// The folder.
@@ -93,7 +100,15 @@ impl WanFolder {
     /// # Errors
     /// [`WanError`] that names the file and what is wrong with it; the same goes for every other part.
     pub fn transformer(&self, device: &Device) -> Result<Transformer, WanError> {
-        Transformer::load(&self.transformer_folder()?, &self.loras, device)
+        Transformer::load(&self.transformer_folder()?, &self.loras, self.precision, device)
+    }
+
+    /// Bytes of the transformer's weights in 32 bits.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn transformer_f32_bytes(&self) -> Result<u64, WanError> {
+        Transformer::f32_bytes(&self.transformer_folder()?, &Device::flex())
     }
 
     /// Channels of the latents.

@@ -1,7 +1,8 @@
 //! Wan 2.1 text to video, from the checkpoints that others published: transformer, autoencoder and text encoder.
 //!
-//! Every part computes what diffusers and transformers compute, in 32 bits, on the kernels of this workspace. Weights
-//! are mapped into memory, checked tensor by tensor, and laid out as the kernels want them.
+//! Every part computes what diffusers and transformers compute, in 32 bits, on the kernels of this workspace; the
+//! transformer can also do its largest products in 8 bits, which is nearly the same. Weights are mapped into memory,
+//! checked tensor by tensor, and laid out as the kernels want them.
 //!
 //! Knows nothing of sampling, noise schedules or files of pictures: tensors come in and go out. It does not know the
 //! models of misora either.

@@ -11,7 +11,7 @@ use wan::{
     SchedulerConfig, WanFolder,
     autoencoder::{Decoder, StreamState},
     text::TextInput,
-    transformer::{Transformer, TransformerInput},
+    transformer::{Precision, Transformer, TransformerInput},
 };
 
 fn folder() -> WanFolder {
@@ -35,7 +35,7 @@ fn the_transformer_gives_what_diffusers_gives() {
 #[test]
 fn the_transformer_takes_an_image_as_diffusers_does() {
     let (goldens, folder) = (Goldens::open(), goldens().join("image_transformer"));
-    let transformer = Transformer::load(&folder, &[], &Device::flex()).unwrap();
+    let transformer = Transformer::load(&folder, &[], Precision::F32, &Device::flex()).unwrap();
     // All text tokens are attended to, also those of padding.
     let text: Tensor<3> = goldens.get("transformer.image.encoder_hidden_states");
     let [_, tokens, width] = text.dims();

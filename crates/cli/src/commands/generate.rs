@@ -12,9 +12,11 @@ use generation::{GenerationOptions, GenerationRequest, Length, VideoGenerator};
 use serde::Serialize;
 use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
+use wan::transformer::Precision;
 
 use super::{
     model_choice::{LoraChoice, ModelChoice},
+    precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
 };
 use crate::{interrupt::Careful, look::LookChoice, preview, print, progress::Generating, target::Target, value};
@@ -71,6 +73,8 @@ pub struct Generate {
     look: LookChoice,
     #[command(flatten)]
     loras: LoraChoice,
+    #[command(flatten)]
+    precision: PrecisionChoice,
     /// Print one JSON object that says what was made
     #[arg(long)]
     json: bool,
@@ -91,7 +95,7 @@ impl Generate {
             bail!("the video and the JSON cannot both go to standard output; name a file with --output");
         }
         let options = self.options(target.as_ref())?;
-        let generator = self.model.load_any(&self.loras)?;
+        let (generator, precision) = self.model.load_any(&self.loras, &self.precision)?;
         let request = generator.request(options)?;
         if target.as_ref().is_some_and(Target::is_still) && request.num_frames() > 1 {
             bail!(
@@ -107,7 +111,7 @@ impl Generate {
         let (made, clips) = self.make(generator.as_ref(), &request, &outputs)?;
         let sheet = self.write_sheet(&target, &clips)?;
         if self.json {
-            return print::json(&self.report(generator.as_ref(), &request, (&made, sheet.as_ref())));
+            return print::json(&self.report((generator.as_ref(), precision), &request, (&made, sheet.as_ref())));
         }
         if target != Target::Stdout {
             made.iter().try_for_each(|made| print::line(describe(made, &request)))?;
@@ -189,7 +193,7 @@ impl Generate {
 
     fn report(
         &self,
-        generator: &dyn VideoGenerator,
+        (generator, precision): (&dyn VideoGenerator, Precision),
         request: &GenerationRequest,
         (made, sheet): (&[Made], Option<&Target>),
     ) -> serde_json::Value {
@@ -210,6 +214,7 @@ impl Generate {
                 "outline": request.outline().map(|outline| outline.strength),
                 "model": generator.name(),
                 "loras": self.loras.report(),
+                "precision": precision.name(),
                 "device": self.model.device_name(),
             },
             "videos": made,

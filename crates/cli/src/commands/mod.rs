@@ -10,6 +10,7 @@ mod model_choice;
 mod model_place;
 mod models;
 mod module;
+mod precision_choice;
 mod sampling_choice;
 mod train;
 mod worlds;

@@ -6,9 +6,9 @@ use anyhow::bail;
 use clap::Args;
 use generation::{DeviceKind, Generator, VideoGenerator, WanGenerator, nano};
 use models::Bundle;
-use wan::{Lora, WanFolder};
+use wan::{Lora, WanFolder, transformer::Precision};
 
-use super::model_place;
+use super::{model_place, precision_choice::PrecisionChoice};
 use crate::value;
 
 /// Options of every command that runs a model.
@@ -49,19 +49,28 @@ impl ModelChoice {
         Ok(Generator::new(bundle))
     }
 
-    /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers.
-    pub fn load_any(&self, loras: &LoraChoice) -> anyhow::Result<Box<dyn VideoGenerator>> {
+    /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers, and says what it computes with.
+    pub fn load_any(
+        &self,
+        loras: &LoraChoice,
+        precision: &PrecisionChoice,
+    ) -> anyhow::Result<(Box<dyn VideoGenerator>, Precision)> {
         let folder = self.model.as_deref().map(model_place::find_or_pull).transpose()?;
         match folder {
             Some(folder) if WanFolder::is_one(&folder) => {
                 crate::keep_little_memory();
+                let precision = precision.of_transformer(&WanFolder::open(&folder)?)?;
                 let generator = WanGenerator::open(&folder, &self.device.device.open()?)?;
-                Ok(Box::new(generator.with_loras(loras.loras.clone())?))
+                let generator = generator.with_loras(loras.loras.clone())?.with_precision(precision);
+                Ok((Box::new(generator), precision))
             }
             _ if !loras.loras.is_empty() => {
                 bail!("--lora changes Wan models only; name one with --model, or leave it out")
             }
-            _ => Ok(Box::new(self.load()?)),
+            _ => {
+                let precision = precision.of_what_has_f32_only("misora's own model")?;
+                Ok((Box::new(self.load()?), precision))
+            }
         }
     }
 

@@ -5,11 +5,11 @@ use std::{path::PathBuf, time::Instant};
 use anyhow::{Context, bail};
 use burn::tensor::{Device, Tensor};
 use clap::{Args, ValueEnum};
-use models::checkpoint::{self, NamedTensors, Precision};
+use models::checkpoint::{self, NamedTensors};
 use serde_json::json;
 use wan::{WanFolder, tensor_file::TensorFile, text::TextInput, transformer::TransformerInput};
 
-use super::model_choice::LoraChoice;
+use super::{model_choice::LoraChoice, precision_choice::PrecisionChoice};
 use crate::{interrupt, interrupt::Careful, print};
 
 /// Run one part of an open checkpoint on given tensors, so that it can be held against a reference
@@ -22,7 +22,8 @@ The model is a folder in the layout of diffusers. What a part takes, and what it
   vae-encode   sample [B,3,4k+1,H,W]; gives latents, the mean of their distribution
   text         input_ids and attention_mask [B,N]; gives prompt_embeds [B,N,D]
 
-Prints one JSON object: the seconds of each run, without reading the weights, and the most memory ever used.
+Prints one JSON object: the seconds of each run, without reading the weights, by the clock and of all processors
+together; the most memory ever used; and what was computed with.
 
 Example:
   misora module vae-decode --model Wan2.1-T2V-1.3B-Diffusers --input latents.safetensors --output pixels.safetensors")]
@@ -43,9 +44,8 @@ pub struct Module {
     /// How often to run it
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     repeat: u64,
-    /// Type of the numbers that are computed with
-    #[arg(long, default_value = "f32")]
-    precision: ModulePrecision,
+    #[command(flatten)]
+    precision: PrecisionChoice,
     /// Threads to compute on [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
@@ -64,19 +64,11 @@ enum Part {
     Text,
 }
 
-/// What numbers are computed with.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ModulePrecision {
-    /// 32 bits
-    F32,
-}
-
 /// A part with its weights and inputs in place.
 type Runner = Box<dyn Fn() -> anyhow::Result<NamedTensors>>;
 
 impl Module {
     pub fn run(self) -> anyhow::Result<()> {
-        let ModulePrecision::F32 = self.precision;
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads as usize)
@@ -90,27 +82,48 @@ impl Module {
             bail!("--lora changes the transformer only; leave it out for other parts");
         }
         crate::keep_little_memory();
-        let folder = WanFolder::open(&self.model)?.with_loras(self.loras.loras)?;
+        let folder = WanFolder::open(&self.model)?;
+        let precision = match self.part {
+            Part::Transformer => self.precision.of_transformer(&folder)?,
+            part => self.precision.of_what_has_f32_only(part.name())?,
+        };
+        let folder = folder.with_loras(self.loras.loras)?.with_precision(precision);
         let input = TensorFile::open(&self.input)?;
         let runner = self.part.prepare(&folder, &input)?;
-        let (mut seconds, mut output) = (Vec::new(), NamedTensors::new());
+        let (mut seconds, mut processor_seconds, mut output) = (Vec::new(), Vec::new(), NamedTensors::new());
         for _ in 0..self.repeat {
             // The last output is dropped first: two at once would count as memory.
             output.clear();
-            let begun = Instant::now();
+            let (begun, before) = (Instant::now(), Usage::of_this_program());
             output = runner()?;
             seconds.push(begun.elapsed().as_secs_f64());
+            processor_seconds.push(Usage::of_this_program().processor_seconds - before.processor_seconds);
             if interrupt::flow().is_break() {
                 bail!("stopped; nothing was written");
             }
         }
         let _careful = Careful::begin();
-        checkpoint::save_tensors(&output, &self.output, Precision::F32)?;
-        print::line(json!({ "seconds": seconds, "peak_rss_bytes": peak_rss_bytes() }))
+        checkpoint::save_tensors(&output, &self.output, checkpoint::Precision::F32)?;
+        let usage = Usage::of_this_program();
+        print::line(json!({
+            "seconds": seconds,
+            "processor_seconds": processor_seconds,
+            "peak_rss_bytes": usage.peak_rss_bytes,
+            "precision": precision.name(),
+        }))
     }
 }
 
 impl Part {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Transformer => "transformer",
+            Self::VaeDecode => "vae-decode",
+            Self::VaeEncode => "vae-encode",
+            Self::Text => "text",
+        }
+    }
+
     fn prepare(self, folder: &WanFolder, input: &TensorFile) -> anyhow::Result<Runner> {
         let device = Device::flex();
         Ok(match self {
@@ -171,14 +184,27 @@ fn values(tensor: Tensor<1>) -> anyhow::Result<Vec<f32>> {
     Ok(tensor.try_into_vec_as()?)
 }
 
-/// The most memory that the program has ever had in place, as the system counts it.
-fn peak_rss_bytes() -> u64 {
-    // SAFETY: a zeroed `rusage` is a valid one, and the call only writes it.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
-        usage
-    };
-    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
-    u64::try_from(usage.ru_maxrss).unwrap_or(0) * unit
+/// What the program has taken from the system so far.
+struct Usage {
+    /// Of all processors together, the system's work for it included.
+    processor_seconds: f64,
+    /// The most memory that it has ever had in place.
+    peak_rss_bytes: u64,
+}
+
+impl Usage {
+    fn of_this_program() -> Self {
+        // SAFETY: a zeroed `rusage` is a valid one, and the call only writes it.
+        let usage = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+            usage
+        };
+        let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 * 1e-6;
+        let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+        Self {
+            processor_seconds: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+            peak_rss_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * unit,
+        }
+    }
 }

@@ -3,11 +3,8 @@
 use burn::tensor::Tensor;
 use kernels::{Attention, GatedResidual, HeadNormRotary, ModulatedLayerNorm, Rotary, Rows, Segments};
 
-use super::{TransformerConfig, conditioning::MODULATIONS};
-use crate::{
-    layers::{LayerNorm, Linear},
-    weights::Scope,
-};
+use super::{Precision, TransformerConfig, conditioning::MODULATIONS, precision::BlockLinear};
+use crate::{layers::LayerNorm, weights::Scope};
 
 #[derive(Clone, Debug)]
 pub(super) struct Block {
@@ -17,8 +14,8 @@ pub(super) struct Block {
     norm_cross: Option<LayerNorm>,
     cross: Projections,
     cross_image: Option<KeysAndValues>,
-    up: Linear,
-    down: Linear,
+    up: BlockLinear,
+    down: BlockLinear,
 }
 
 /// Tokens that are attended to, and which clip each belongs to.
@@ -44,34 +41,41 @@ pub(super) struct Context {
 /// Queries, keys and values, and what attention gives back.
 #[derive(Clone, Debug)]
 struct Projections {
-    query: Linear,
+    query: BlockLinear,
     norm_query: Tensor<1>,
     keys_and_values: KeysAndValues,
-    output: Linear,
+    output: BlockLinear,
 }
 
 #[derive(Clone, Debug)]
 struct KeysAndValues {
-    key: Linear,
+    key: BlockLinear,
     norm_key: Tensor<1>,
-    value: Linear,
+    value: BlockLinear,
     heads: usize,
 }
 
+/// What is the same for all layers that are read.
+struct Loading<'a> {
+    config: &'a TransformerConfig,
+    precision: Precision,
+}
+
 impl Block {
-    pub(super) fn load(config: &TransformerConfig, scope: &Scope<'_>) -> Self {
+    pub(super) fn load(config: &TransformerConfig, precision: Precision, scope: &Scope<'_>) -> Self {
         let d = config.width();
+        let loading = Loading { config, precision };
         let cross = scope.child("attn2");
-        let image = |inputs| KeysAndValues::load(config, &cross, inputs, ["add_k_proj", "norm_added_k", "add_v_proj"]);
+        let image = |inputs| loading.keys_and_values(&cross, inputs, ["add_k_proj", "norm_added_k", "add_v_proj"]);
         // Newer checkpoints of image to video also have a norm of queries that nothing uses.
         Self {
             modulation: scope.values("scale_shift_table", &[1, MODULATIONS, d], [1, MODULATIONS * d]),
-            attention: Projections::load(config, &scope.child("attn1")),
+            attention: loading.projections(&scope.child("attn1")),
             norm_cross: config.cross_attn_norm.then(|| LayerNorm::load(&scope.child("norm2"), d)),
-            cross: Projections::load(config, &cross),
+            cross: loading.projections(&cross),
             cross_image: config.added_kv_proj_dim.map(image),
-            up: Linear::load(&scope.child("ffn.net.0.proj"), [d, config.ffn_dim]),
-            down: Linear::load(&scope.child("ffn.net.2"), [config.ffn_dim, d]),
+            up: BlockLinear::load(precision, &scope.child("ffn.net.0.proj"), [d, config.ffn_dim]),
+            down: BlockLinear::load(precision, &scope.child("ffn.net.2"), [config.ffn_dim, d]),
         }
     }
 
@@ -114,33 +118,39 @@ impl Block {
     }
 }
 
-impl Projections {
-    fn load(config: &TransformerConfig, scope: &Scope<'_>) -> Self {
-        let d = config.width();
-        Self {
-            query: Linear::load(&scope.child("to_q"), [d, d]),
+impl Loading<'_> {
+    fn linear(&self, scope: &Scope<'_>, inputs: usize) -> BlockLinear {
+        BlockLinear::load(self.precision, scope, [inputs, self.config.width()])
+    }
+
+    fn projections(&self, scope: &Scope<'_>) -> Projections {
+        let d = self.config.width();
+        Projections {
+            query: self.linear(&scope.child("to_q"), d),
             norm_query: scope.child("norm_q").values("weight", &[d], [d]),
-            keys_and_values: KeysAndValues::load(config, scope, d, ["to_k", "norm_k", "to_v"]),
-            output: Linear::load(&scope.child("to_out.0"), [d, d]),
+            keys_and_values: self.keys_and_values(scope, d, ["to_k", "norm_k", "to_v"]),
+            output: self.linear(&scope.child("to_out.0"), d),
         }
     }
 
+    fn keys_and_values(&self, scope: &Scope<'_>, inputs: usize, [key, norm, value]: [&str; 3]) -> KeysAndValues {
+        let d = self.config.width();
+        KeysAndValues {
+            key: self.linear(&scope.child(key), inputs),
+            norm_key: scope.child(norm).values("weight", &[d], [d]),
+            value: self.linear(&scope.child(value), inputs),
+            heads: self.config.num_attention_heads,
+        }
+    }
+}
+
+impl Projections {
     fn query(&self, x: Tensor<2>, rotary: Option<&Rotary>) -> Tensor<2> {
         normed(self.query.forward(x), &self.norm_query, rotary)
     }
 }
 
 impl KeysAndValues {
-    fn load(config: &TransformerConfig, scope: &Scope<'_>, inputs: usize, [key, norm, value]: [&str; 3]) -> Self {
-        let d = config.width();
-        Self {
-            key: Linear::load(&scope.child(key), [inputs, d]),
-            norm_key: scope.child(norm).values("weight", &[d], [d]),
-            value: Linear::load(&scope.child(value), [inputs, d]),
-            heads: config.num_attention_heads,
-        }
-    }
-
     fn attend(&self, query: Tensor<2>, tokens: &Tokens, rotary: Option<&Rotary>, segments: &Segments) -> Tensor<2> {
         kernels::attention(Attention {
             query,

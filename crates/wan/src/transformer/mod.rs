@@ -6,10 +6,12 @@
 //! | `conditioning` | timestep, prompt and image |
 //! | `rotary` | positions |
 //! | `block` | one layer |
+//! | `precision` | what a layer computes with |
 
 mod block;
 mod conditioning;
 pub mod config;
+mod precision;
 mod rotary;
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use burn::tensor::{Device, Tensor};
 use kernels::{ModulatedLayerNorm, Rows, Segments};
 
 pub use config::TransformerConfig;
+pub use precision::Precision;
 
 use crate::{
     Lora, WanError,
@@ -61,7 +64,7 @@ impl Transformer {
     ///
     /// # Errors
     /// [`WanError`] that names the file, the setting or the tensor that is wrong.
-    pub fn load(folder: &Path, loras: &[Lora], device: &Device) -> Result<Self, WanError> {
+    pub fn load(folder: &Path, loras: &[Lora], precision: Precision, device: &Device) -> Result<Self, WanError> {
         let config = TransformerConfig::read(&folder.join("config.json"))?;
         let weights = open(folder, loras, device)?;
         // Image to video has a norm of queries that nothing uses, as diffusers also finds.
@@ -75,7 +78,7 @@ impl Transformer {
             },
             conditioning: Conditioning::load(&config, &root.child("condition_embedder")),
             blocks: (0..config.num_layers)
-                .map(|index| Block::load(&config, &root.child("blocks").child(index)))
+                .map(|index| Block::load(&config, precision, &root.child("blocks").child(index)))
                 .collect(),
             modulation_out: root.values("scale_shift_table", &[1, 2, d], [1, 2 * d]),
             patch_out: Linear::load(&root.child("proj_out"), [d, outputs]),
@@ -91,6 +94,14 @@ impl Transformer {
     /// [`WanError`] that names the file and the tensors that do not fit.
     pub fn check_loras(folder: &Path, loras: &[Lora]) -> Result<(), WanError> {
         open(folder, loras, &Device::flex()).map(drop)
+    }
+
+    /// Bytes of all weights in 32 bits.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file that is missing or damaged.
+    pub(crate) fn f32_bytes(folder: &Path, device: &Device) -> Result<u64, WanError> {
+        Ok(Weights::open(folder, STEM, "transformer", device)?.f32_bytes())
     }
 
     /// Sizes.

@@ -7,6 +7,9 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use crate::WanError;
 
+/// Texts by name in the header of a file, beside its tensors.
+pub(crate) type HeaderNotes = HashMap<String, String>;
+
 /// A file whose bytes the system brings in when they are touched.
 #[derive(Debug)]
 pub(crate) struct MappedFile {
@@ -35,7 +38,7 @@ impl MappedFile {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub(crate) fn open_with_notes(path: &Path) -> Result<(Vec<(String, Entry)>, HashMap<String, String>), WanError> {
+    pub(crate) fn open_with_notes(path: &Path) -> Result<(Vec<(String, Entry)>, HeaderNotes), WanError> {
         let failed = |source| WanError::File { path: path.into(), source };
         let file = File::open(path).map_err(failed)?;
         // SAFETY: weights are published once and then left alone; whoever cuts a file short while it is in use ends

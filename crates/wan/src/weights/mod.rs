@@ -21,6 +21,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
+use kernels::QuantisedWeight;
 
 pub(crate) use convert::{all_finite, size_of_dtype, to_f32};
 pub use export::StoredPrecision;
@@ -109,6 +110,12 @@ impl Weights {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// Bytes of all tensors in 32 bits.
+    pub(crate) fn f32_bytes(&self) -> u64 {
+        let bytes = |entry: &Entry| entry.shape.iter().fold(4u64, |bytes, side| bytes.saturating_mul(*side as u64));
+        self.tensors.values().map(bytes).fold(0, u64::saturating_add)
+    }
+
     /// The root of the names.
     pub(crate) fn root(&self) -> Scope<'_> {
         Scope { weights: self, prefix: String::new(), reading: Reading::Values }
@@ -175,6 +182,20 @@ impl<'a> Scope<'a> {
         self.flattened(name, [inputs, outputs], &[outputs, inputs])
     }
 
+    /// The same in 8 bits, with a scale for each output. Nothing stands in for what is wrong.
+    pub(crate) fn quantised(&self, name: &str, [inputs, outputs]: [usize; 2]) -> QuantisedWeight {
+        let most = kernels::int8::MOST_INPUTS;
+        if inputs > most {
+            self.weights.problem(format!("{} has more than {most} columns, too many for int8", self.full_name(&name)));
+        }
+        match self.read(name, &[outputs, inputs]) {
+            Some(values) if inputs <= most => QuantisedWeight::new([inputs, outputs], |output, row| {
+                row.copy_from_slice(&values[output * inputs..][..inputs]);
+            }),
+            _ => QuantisedWeight::new([0, 0], |_, _| {}),
+        }
+    }
+
     /// The same where the file has more axes, all but the first of which are inputs.
     pub(crate) fn flattened(&self, name: &str, [inputs, outputs]: [usize; 2], stored: &[usize]) -> Tensor<2> {
         self.tensor(name, stored, [inputs, outputs], |values| convert::transposed(&values, inputs))
@@ -200,26 +221,33 @@ impl<'a> Scope<'a> {
         shape: [usize; D],
         convert: impl FnOnce(Vec<f32>) -> Vec<f32>,
     ) -> Tensor<D> {
-        let placeholder = || Tensor::<D>::zeros([1; D], self.device()).expand(shape);
-        let Some(entry) = self.find(name, stored) else { return placeholder() };
+        match self.read(name, stored) {
+            Some(values) => Tensor::from_data(TensorData::new(convert(values), shape), self.device()),
+            None => Tensor::<D>::zeros([1; D], self.device()).expand(shape),
+        }
+    }
+
+    /// The numbers of a tensor, when they are wanted and nothing is wrong with them.
+    fn read(&self, name: &str, stored: &[usize]) -> Option<Vec<f32>> {
+        let entry = self.find(name, stored)?;
         if self.reading == Reading::Presence {
-            return placeholder();
+            return None;
         }
         let mut values = to_f32(entry.bytes(), entry.dtype);
         entry.release();
         let full = self.full_name(&name);
         if !all_finite(&values) {
             self.weights.problem(format!("{full} holds a number that is not finite"));
-            return placeholder();
+            return None;
         }
         if let Some(differences) = self.weights.differences.get(&full) {
             differences.iter().for_each(|difference| difference.add_to(&mut values));
             if !all_finite(&values) {
                 self.weights.problem(format!("{full} is not finite with the LoRA added; a smaller scale may help"));
-                return placeholder();
+                return None;
             }
         }
-        Tensor::from_data(TensorData::new(convert(values), shape), self.device())
+        Some(values)
     }
 
     /// The entry of a tensor, when it is there and as expected.

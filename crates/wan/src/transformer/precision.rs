@@ -1,0 +1,59 @@
+//! What the linear layers of the blocks compute with: nearly all of the weights and of the time are theirs.
+
+use burn::tensor::Tensor;
+use kernels::QuantisedWeight;
+
+use crate::{layers::Linear, weights::Scope};
+
+/// What numbers are computed with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits everywhere.
+    #[default]
+    F32,
+    /// 8 bits in the linear layers of the blocks, 32 elsewhere: about a quarter of the memory.
+    Int8,
+}
+
+impl Precision {
+    /// As it is written on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+/// A linear layer of a block.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "ten in a block, which are nothing beside their weights")]
+pub(super) enum BlockLinear {
+    F32(Linear),
+    Int8 {
+        weight: QuantisedWeight,
+        /// `[out]`.
+        bias: Tensor<1>,
+    },
+}
+
+impl BlockLinear {
+    /// A layer from `inputs` to `outputs`. Its weight is rounded right after it was read, before the next is.
+    pub(super) fn load(precision: Precision, scope: &Scope<'_>, [inputs, outputs]: [usize; 2]) -> Self {
+        match precision {
+            Precision::F32 => Self::F32(Linear::load(scope, [inputs, outputs])),
+            Precision::Int8 => Self::Int8 {
+                weight: scope.quantised("weight", [inputs, outputs]),
+                bias: scope.values("bias", &[outputs], [outputs]),
+            },
+        }
+    }
+
+    /// # Shapes  x: `[N, in]` → `[N, out]`
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::F32(linear) => linear.forward(x),
+            Self::Int8 { weight, bias } => kernels::linear_int8(x, weight, Some(bias.clone())),
+        }
+    }
+}
