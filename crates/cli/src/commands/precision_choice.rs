@@ -19,7 +19,7 @@ pub struct PrecisionChoice {
 enum Asked {
     /// 32 bits
     F32,
-    /// 8 bits in its large linear layers: a quarter of the memory, and nearly the same video
+    /// 8 bits in its large linear layers: less than a third of the memory, and nearly the same result
     Int8,
     /// One of the two, by the memory that is free
     Auto,

@@ -11,7 +11,7 @@ pub enum Precision {
     /// 32 bits everywhere.
     #[default]
     F32,
-    /// 8 bits in the linear layers of the blocks, 32 elsewhere: about a quarter of the memory.
+    /// 8 bits in the linear layers of the blocks, 32 elsewhere: about a quarter of the memory for weights.
     Int8,
 }
 

@@ -91,9 +91,11 @@ fn bytes<const N: usize>(values: &[f32], convert: impl Fn(f32) -> [u8; N] + Sync
 pub(crate) struct Export<'a> {
     pub(crate) precision: StoredPrecision,
     pub(crate) shard_bytes: u64,
-    /// Hears how many more bytes have been read; may stop it.
-    pub(crate) progress: &'a mut dyn FnMut(u64) -> ControlFlow<()>,
+    pub(crate) progress: Watch<'a>,
 }
+
+/// Hears how many more bytes have been read, and may stop it.
+type Watch<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 impl Weights {
     /// Bytes of all tensors as they are stored.
@@ -202,7 +204,7 @@ enum Problem {
 /// One shard while it is written. The first problem ends the reading, since a tensor's bytes cannot be refused.
 struct Writing<'a> {
     precision: StoredPrecision,
-    state: RefCell<(Option<Problem>, &'a mut dyn FnMut(u64) -> ControlFlow<()>)>,
+    state: RefCell<(Option<Problem>, Watch<'a>)>,
 }
 
 /// A tensor that is converted when its bytes are asked for.
