@@ -44,6 +44,12 @@ pub enum TrainingError {
         /// Folder of the last checkpoint, or "none yet".
         checkpoint: String,
     },
+    /// Another run is on its way in the same folder.
+    #[error("another run works in {folder}; stop it, or give this one another folder", folder = folder.display())]
+    Busy {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// Stopped on request; the checkpoint is written.
     #[error("stopped at step {step}; run the same command again to go on")]
     Interrupted {

@@ -2,13 +2,17 @@
 //!
 //! ```text
 //! RUN/
+//!   lock               held while a run is on its way
 //!   tokenizer.json
 //!   autoencoder/       checkpoint, log.jsonl, curves.svg
 //!   STAGE/             checkpoint, log.jsonl, curves.svg, latents/, validation/
 //!   model/             the model folder, written at every validation
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+};
 
 use burn::{module::Module, tensor::Device};
 use models::layers::LinearConfig;
@@ -28,6 +32,8 @@ use crate::{
     stage::averaged,
 };
 
+/// The file that a run holds while it is on its way.
+const LOCK: &str = "lock";
 /// Held-out films of each set for validation.
 const VALIDATION_FILMS: u64 = 6;
 
@@ -49,6 +55,7 @@ pub struct Run {
 pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingError> {
     let Run { recipe, folder, device } = run;
     std::fs::create_dir_all(folder).map_err(TrainingError::file("create", folder))?;
+    let _lock = lock(folder)?;
     let from = recipe.from.as_ref().map(|path| Bundle::load(path, device)).transpose()?;
     let tokenizer = match &from {
         Some(from) => from.tokenizer.clone(),
@@ -119,6 +126,18 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
         monitor.note(&format!("stage {} is done: {}", stage.name, target.display()));
     }
     Ok(target)
+}
+
+/// Keeps other runs out of a folder: two would write over each other's checkpoints. Let go of when it is dropped, or when
+/// the program ends in whatever way.
+fn lock(folder: &Path) -> Result<File, TrainingError> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).map_err(TrainingError::file("write", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(TrainingError::Busy { folder: folder.into() }),
+        Err(TryLockError::Error(source)) => Err(TrainingError::file("lock", &path)(source)),
+    }
 }
 
 /// The autoencoder with the statistics of its latents: trained, or taken over.

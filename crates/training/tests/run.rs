@@ -186,6 +186,16 @@ fn a_loss_that_is_not_a_number_stops_the_run_and_says_where() {
 }
 
 #[test]
+fn two_runs_in_one_folder_are_one_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_in(folder.path());
+    let other = std::fs::File::create(folder.path().join("lock")).unwrap();
+    other.lock().unwrap();
+    let error = training::run(&run, &mut Quiet).unwrap_err().to_string();
+    assert!(error.contains("another run works in"), "{error}");
+}
+
+#[test]
 fn every_recipe_of_the_repository_can_be_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     let mut names: Vec<String> = std::fs::read_dir(folder)
