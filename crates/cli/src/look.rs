@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use video::{Clip, OutputFormat, VideoError, contact_sheet, write_clip};
 
-use crate::preview;
+use crate::{preview, target::check_folder};
 
 /// Frames side by side in a picture.
 const SHEET_COLUMNS: usize = 8;
@@ -40,12 +40,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
     if !matches!(OutputFormat::from_path(file)?, OutputFormat::Gif | OutputFormat::Png | OutputFormat::Mp4) {
         bail!("--preview {}: name a file that ends in .gif, .png or .mp4", file.display());
     }
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            bail!("--preview {}: the folder {} does not exist; create it first", file.display(), folder.display())
-        }
-        _ => Ok(()),
-    }
+    check_folder(file)
 }
 
 /// Somebody who looks.

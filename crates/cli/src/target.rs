@@ -116,6 +116,16 @@ impl Target {
     }
 }
 
+/// Hours of work should not end at a folder that is not there.
+pub fn check_folder(file: &Path) -> anyhow::Result<()> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            bail!("cannot write {}: the folder {} does not exist; create it first", file.display(), folder.display())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Sink {
     /// Adds a frame.
     pub fn write(&mut self, frame: &Frame) -> Result<(), VideoError> {

@@ -5,14 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use evaluation::{EvaluationSettings, Monitor, Phase, VideoSettings, classifier::Classifier, html, prompts};
 use generation::{GenerationOptions, Length};
 use indicatif::ProgressBar;
 
 use super::{model_choice::ModelChoice, sampling_choice::SamplingChoice};
-use crate::{interrupt, print, progress, value};
+use crate::{interrupt, print, progress, target::check_folder, value};
 
 /// Held-out renders on which the classifier is tried.
 const RENDERS: usize = 256;
@@ -123,16 +123,6 @@ impl Evaluate {
             );
         }
         Ok(read)
-    }
-}
-
-/// Hours of work should not end at a folder that is not there.
-fn check_folder(file: &Path) -> anyhow::Result<()> {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            bail!("cannot write {}: the folder {} does not exist; create it first", file.display(), folder.display())
-        }
-        _ => Ok(()),
     }
 }
 
