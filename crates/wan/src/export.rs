@@ -13,7 +13,6 @@ use crate::{
     weights::{
         StoredPrecision, Weights,
         export::{Export, SHARD_BYTES},
-        names,
     },
 };
 
@@ -67,8 +66,7 @@ pub(crate) struct Part {
 pub(crate) fn parts(folder: &WanFolder) -> Result<Vec<Part>, WanError> {
     let open = |(name, stem): (&'static str, &'static str)| {
         let weights = Weights::open(&folder.path().join(name), stem, name, &Device::flex())?;
-        let is_renamed = name == "transformer" && names::are_official(weights.names());
-        let weights = if is_renamed { weights.renamed(names::transformer_name)? } else { weights };
+        let weights = if name == "transformer" { weights.with_names_of_diffusers()? } else { weights };
         Ok(Part { name, stem, weights })
     };
     PARTS.into_iter().filter(|(name, _)| folder.path().join(name).is_dir()).map(open).collect()

@@ -22,11 +22,7 @@ use kernels::{ModulatedLayerNorm, Rows, Segments};
 pub use config::TransformerConfig;
 pub use precision::Precision;
 
-use crate::{
-    Lora, WanError,
-    layers::Linear,
-    weights::{Weights, names},
-};
+use crate::{Lora, WanError, layers::Linear, weights::Weights};
 use block::{Block, Context, Tokens};
 use conditioning::Conditioning;
 
@@ -101,7 +97,7 @@ impl Transformer {
     /// # Errors
     /// [`WanError`] that names the file that is missing or damaged.
     pub(crate) fn f32_bytes(folder: &Path, device: &Device) -> Result<u64, WanError> {
-        Ok(Weights::open(folder, STEM, "transformer", device)?.f32_bytes())
+        Ok(Weights::open(folder, STEM, "transformer", device)?.num_parameters() * size_of::<f32>() as u64)
     }
 
     /// Sizes.
@@ -199,11 +195,7 @@ impl Transformer {
 
 /// Finds the weights, and what is to be added to them.
 fn open(folder: &Path, loras: &[Lora], device: &Device) -> Result<Weights, WanError> {
-    let mut weights = Weights::open(folder, STEM, "transformer", device)?;
-    if names::are_official(weights.names()) {
-        weights = weights.renamed(names::transformer_name)?;
-    }
-    weights.with_loras(loras)
+    Weights::open(folder, STEM, "transformer", device)?.with_names_of_diffusers()?.with_loras(loras)
 }
 
 /// The tokens of all clips in one sequence.

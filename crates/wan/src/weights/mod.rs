@@ -92,6 +92,14 @@ impl Weights {
         Ok(self)
     }
 
+    /// A transformer's tensors under the names of diffusers, whichever of the two ways they are named.
+    ///
+    /// # Errors
+    /// As [`Self::renamed`].
+    pub(crate) fn with_names_of_diffusers(self) -> Result<Self, WanError> {
+        if names::are_official(self.names()) { self.renamed(names::transformer_name) } else { Ok(self) }
+    }
+
     /// The same with what these files add to the tensors, which are named as in diffusers.
     ///
     /// # Errors
@@ -108,12 +116,6 @@ impl Weights {
     /// Names of all tensors.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
-    }
-
-    /// Bytes of all tensors in 32 bits.
-    pub(crate) fn f32_bytes(&self) -> u64 {
-        let bytes = |entry: &Entry| entry.shape.iter().fold(4u64, |bytes, side| bytes.saturating_mul(*side as u64));
-        self.tensors.values().map(bytes).fold(0, u64::saturating_add)
     }
 
     /// The root of the names.
