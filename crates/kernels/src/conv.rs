@@ -13,6 +13,7 @@
 //! and nine taps or more, 79 and 70 with three taps in time, of 117; two to four times the
 //! composite forward.
 
+mod frames;
 mod fused;
 mod gather;
 mod winograd;
@@ -41,15 +42,10 @@ pub struct CausalConv3d {
 /// # Shapes  as the fields say → `[B, T, H, W, Cout]`
 /// # Panics  when the shapes do not fit together
 pub fn causal_conv3d(input: CausalConv3d) -> Tensor<5> {
-    let [_, frames, _, _, channels] = input.x.dims();
-    let [rows, outputs] = input.weight.dims();
-    let [length] = input.bias.dims();
-    let [kt, kh, kw] = input.kernel;
-    assert!(kt > 0 && kh % 2 == 1 && kw % 2 == 1, "causal_conv3d: kernel {:?} must be odd in space", input.kernel);
+    check(&input);
+    let ([_, frames, ..], [kt, ..]) = (input.x.dims(), input.kernel);
     assert!(frames >= kt, "causal_conv3d: {frames} frames came, but a kernel of {kt} frames needs {} in front", kt - 1);
-    assert_eq!(rows, kt * kh * kw * channels, "causal_conv3d: weight must have kernel · input channels rows");
-    assert_eq!(length, outputs, "causal_conv3d: bias has {length} entries, but weight has {outputs} columns");
-    if !cpu::supported(&input.x) || !cpu::supported(&input.weight) || !cpu::supported(&input.bias) {
+    if !is_supported(&input) {
         return composite(input);
     }
     let CausalConv3d { x, weight, bias, kernel } = input;
@@ -57,6 +53,54 @@ pub fn causal_conv3d(input: CausalConv3d) -> Tensor<5> {
     let is_tracked = inputs.iter().any(cpu::tracked_by_autodiff);
     let method = if is_tracked { fused::Method::Direct } else { fused::Method::Fastest };
     Tensor::from_dispatch(cpu::run(fused::Convolution { kernel, method }, inputs))
+}
+
+/// The same for a block that comes behind others, where nothing is differentiated: `past` are up to kt − 1 frames before
+/// x, zeros before them, and no tensor of both is made.
+///
+/// # Shapes  x: `[B, T, H, W, Cin]`, past: `[B, P, H, W, Cin]` → `[B, T, H, W, Cout]`
+/// # Panics  when the shapes do not fit together
+pub fn causal_conv3d_behind(past: Option<Tensor<5>>, input: CausalConv3d) -> Tensor<5> {
+    check(&input);
+    let ([b, _, h, w, c], [kt, ..]) = (input.x.dims(), input.kernel);
+    let num_past = past.as_ref().map_or(0, |past| {
+        let [batch, frames, sides @ ..] = past.dims();
+        assert!(batch == b && sides == [h, w, c], "causal_conv3d_behind: past {:?} does not fit x", past.dims());
+        assert!(frames < kt, "causal_conv3d_behind: a kernel of {kt} frames does not see {frames} before its own");
+        frames
+    });
+    let is_fused = is_supported(&input) && past.as_ref().is_none_or(cpu::supported);
+    let CausalConv3d { x, weight, bias, kernel } = input;
+    let is_tracked = |tensor: &Tensor<5>| cpu::tracked_by_autodiff(&tensor.clone().into_dispatch());
+    let weights = [weight.clone().into_dispatch(), bias.clone().into_dispatch()];
+    let differentiates =
+        is_tracked(&x) || past.as_ref().is_some_and(is_tracked) || weights.iter().any(cpu::tracked_by_autodiff);
+    if !is_fused || differentiates {
+        let zeros = Tensor::zeros([b, kt - 1 - num_past, h, w, c], &x.device());
+        let x = Tensor::cat([Some(zeros), past, Some(x)].into_iter().flatten().collect(), 1);
+        return causal_conv3d(CausalConv3d { x, weight, bias, kernel });
+    }
+    let ([weight, bias], x) = (weights, x.into_dispatch());
+    let behind = fused::Behind(fused::Convolution { kernel, method: fused::Method::Fastest });
+    Tensor::from_dispatch(match past {
+        Some(past) => cpu::run(behind, [x, weight, bias, past.into_dispatch()]),
+        None => cpu::run(behind, [x, weight, bias]),
+    })
+}
+
+/// Whether the fused form may take it.
+fn is_supported(input: &CausalConv3d) -> bool {
+    cpu::supported(&input.x) && cpu::supported(&input.weight) && cpu::supported(&input.bias)
+}
+
+fn check(input: &CausalConv3d) {
+    let [.., channels] = input.x.dims();
+    let [rows, outputs] = input.weight.dims();
+    let [length] = input.bias.dims();
+    let [kt, kh, kw] = input.kernel;
+    assert!(kt > 0 && kh % 2 == 1 && kw % 2 == 1, "causal_conv3d: kernel {:?} must be odd in space", input.kernel);
+    assert_eq!(rows, kt * kh * kw * channels, "causal_conv3d: weight must have kernel · input channels rows");
+    assert_eq!(length, outputs, "causal_conv3d: bias has {length} entries, but weight has {outputs} columns");
 }
 
 /// The meaning of [`causal_conv3d`] in burn's operations: one product per tap.

@@ -16,7 +16,7 @@
 //! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
 //! | [`activation`] | [`gelu`], [`silu`] |
 //! | [`rms_norm`](mod@rms_norm) | [`rms_norm()`], [`rms_norm_silu`], [`normalize`], [`normalize_silu`] |
-//! | [`conv`] | [`causal_conv3d`], channels last |
+//! | [`conv`] | [`causal_conv3d`] and [`causal_conv3d_behind`], channels last |
 //! | [`upsample`] | [`double_space`], channels last |
 //! | [`adamw`] | [`adamw_step`] with moving average, on slices |
 //! | [`allocator`] | [`ReusingAllocator`] for programs that make large tensors over and over |
@@ -53,7 +53,7 @@ pub use activation::{gelu, silu};
 pub use adamw::{AdamW, AdamWConfig, adamw_step};
 pub use allocator::ReusingAllocator;
 pub use attention::{Attention, attention};
-pub use conv::{CausalConv3d, causal_conv3d};
+pub use conv::{CausalConv3d, causal_conv3d, causal_conv3d_behind};
 pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
 pub use int8::{QuantisedWeight, linear_int8};
 pub use linear::linear;

@@ -148,6 +148,36 @@ fn fast_convolution_gives_what_direct_summation_gives() {
 }
 
 #[test]
+fn convolution_behind_frames_gives_what_it_gives_with_them_in_front() {
+    // Wide and narrow channels take different ways; fewer frames than the kernel sees have zeros before them.
+    for ([batch, frames, height, width, channels], kernel, num_past) in [
+        ([2, 3, 17, 30, 64], [3, 3, 3], 2),
+        ([2, 1, 32, 33, 64], [3, 3, 3], 1),
+        ([1, 2, 32, 33, 64], [3, 3, 3], 0),
+        ([2, 2, 5, 6, 3], [3, 3, 3], 2),
+        ([2, 2, 5, 6, 3], [3, 1, 1], 1),
+        ([1, 2, 5, 6, 3], [1, 3, 3], 0),
+    ] {
+        let [kt, kh, kw] = kernel;
+        let block = |frames: usize| random([batch, frames, height, width, channels]);
+        let (x, past) = (block(frames), (num_past > 0).then(|| block(num_past) * -0.7));
+        let (weight, bias) = (random([kt * kh * kw * channels, 64]), random([64]));
+        let zeros = Tensor::zeros([batch, kt - 1 - num_past, height, width, channels], &x.device());
+        let whole = [Some(zeros), past.clone(), Some(x.clone())].into_iter().flatten().collect();
+        let conv = |x| CausalConv3d { x, weight: weight.clone(), bias: bias.clone(), kernel };
+        let expected = values(causal_conv3d(conv(Tensor::cat(whole, 1))));
+        let tracked = values(causal_conv3d_behind(past.clone(), conv(x.clone())));
+        assert_eq!(tracked, expected, "{kernel:?}, {num_past} frames in front, differentiated");
+        let CausalConv3d { x, weight, bias, kernel } = conv(x);
+        let (x, weight, bias) = (x.inner(), weight.inner(), bias.inner());
+        let found = values(causal_conv3d_behind(past.map(Tensor::inner), CausalConv3d { x, weight, bias, kernel }));
+        let largest = expected.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        let error = found.iter().zip(&expected).fold(0.0f32, |error, (a, b)| error.max((a - b).abs())) / largest;
+        assert!(error < 1e-5, "{kernel:?}, {num_past} frames in front: {error}");
+    }
+}
+
+#[test]
 fn norms_of_short_rows_and_of_groups_of_heads() {
     let device = Device::default();
     // Rows far shorter than any epsilon, and a row of zeros.

@@ -2,19 +2,18 @@
 
 use std::ops::Range;
 
+use super::frames::Frames;
+
 /// Where the taps of each output position lie. Channels are last everywhere.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gather {
     pub(super) batch: usize,
-    pub(super) frames_in: usize,
     pub(super) frames_out: usize,
     pub(super) height: usize,
     pub(super) width: usize,
     pub(super) channels: usize,
     /// Taps in time, height and width.
     pub(super) kernel: [usize; 3],
-    /// How many frames of zeros stand before the input; as many as needed stand behind it.
-    pub(super) frames_before: usize,
 }
 
 impl Gather {
@@ -34,7 +33,7 @@ impl Gather {
     }
 
     /// Writes one row per position: what the taps of `lines` see there, zeros outside the input.
-    pub(super) fn fill(&self, x: &[f32], positions: Range<usize>, lines: Range<usize>, out: &mut [f32]) {
+    pub(super) fn fill(&self, frames: Frames<'_>, positions: Range<usize>, lines: Range<usize>, out: &mut [f32]) {
         let [_, kh, kw] = self.kernel;
         let row_len = lines.len() * self.line_len();
         for (position, row) in positions.zip(out.chunks_exact_mut(row_len.max(1))) {
@@ -47,20 +46,14 @@ impl Gather {
             let right = (column + kw - kw / 2).saturating_sub(self.width);
             let taps = left * self.channels..(kw - right).max(left) * self.channels;
             for (tap, cells) in lines.clone().zip(row.chunks_exact_mut(self.line_len())) {
-                let source_frame = (frame + tap / kh).checked_sub(self.frames_before);
-                let source_line = (line + tap % kh).checked_sub(kh / 2);
-                let (Some(source_frame), Some(source_line)) = (source_frame, source_line) else {
+                let source_line = (line + tap % kh).checked_sub(kh / 2).filter(|line| *line < self.height);
+                let (Some(source), Some(source_line)) = (frames.get(sample, frame + tap / kh), source_line) else {
                     cells.fill(0.0);
                     continue;
                 };
-                if source_frame >= self.frames_in || source_line >= self.height {
-                    cells.fill(0.0);
-                    continue;
-                }
-                let source = (sample * self.frames_in + source_frame) * self.height + source_line;
-                let start = (source * self.width + column + left - kw / 2) * self.channels;
+                let start = (source_line * self.width + column + left - kw / 2) * self.channels;
                 cells[..taps.start].fill(0.0);
-                cells[taps.clone()].copy_from_slice(&x[start..start + taps.len()]);
+                cells[taps.clone()].copy_from_slice(&source[start..start + taps.len()]);
                 cells[taps.end..].fill(0.0);
             }
         }

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::frames::Frames;
 use crate::cpu::simd::{Lanes, WIDTH};
 use crate::cpu::{Matrix, MatrixMut, SharedMut, Write, multiply, uninit, vectorize};
 
@@ -32,10 +33,11 @@ const ROWS: usize = 256;
 /// Values that the coefficients of one task may take: 24 MiB.
 const SPACE: usize = 6 << 20;
 
-/// A block `[B, T + kt − 1, H, W, Cin]` and the sizes of its convolution.
+/// The sizes of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) batch: usize,
+    /// kt − 1 more than come out.
     pub(super) frames_in: usize,
     pub(super) frames_out: usize,
     pub(super) height: usize,
@@ -76,10 +78,10 @@ impl Shape {
     }
 }
 
-/// The convolution of `x` with `weight` `[kt·9·Cin, Cout]`.
+/// The convolution of frames with `weight` `[kt·9·Cin, Cout]`.
 ///
 /// # Shapes  → `[B, T, H, W, Cout]` laid flat
-pub(super) fn convolve(shape: &Shape, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+pub(super) fn convolve(shape: &Shape, frames: Frames<'_>, weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let coefficients = transform_weight(shape, weight);
     let mut y = uninit(shape.batch * shape.frames_out * shape.height * shape.width * shape.outputs);
     let shared = SharedMut::new(&mut y);
@@ -91,7 +93,7 @@ pub(super) fn convolve(shape: &Shape, x: &[f32], weight: &[f32], bias: &[f32]) -
         let rows_in = shape.frames_in * tiles.len();
         let rows_out = shape.frames_out * tiles.len();
         let mut inputs = uninit(POINTS * rows_in * shape.channels);
-        transform_input(shape, x, (sample, tiles.clone()), &mut inputs);
+        transform_input(shape, frames, (sample, tiles.clone()), &mut inputs);
         let mut products = uninit(POINTS * rows_out * shape.outputs);
         let points =
             products.chunks_exact_mut(rows_out * shape.outputs).zip(inputs.chunks_exact(rows_in * shape.channels));
@@ -162,14 +164,19 @@ fn transform_weight(shape: &Shape, weight: &[f32]) -> Vec<f32> {
 /// Formula:  V = Bᵀ·d·B
 ///
 /// # Shapes  → `[36, T + kt − 1, tiles, Cin]`
-fn transform_input(shape: &Shape, x: &[f32], (sample, tiles): (usize, Range<usize>), out: &mut [f32]) {
+fn transform_input(shape: &Shape, frames: Frames<'_>, (sample, tiles): (usize, Range<usize>), out: &mut [f32]) {
     let (channels, count) = (shape.channels, tiles.len());
     let plane = shape.frames_in * count * channels;
     vectorize(
         #[inline(always)]
         |_| {
             for frame in 0..shape.frames_in {
-                let first_line = (sample * shape.frames_in + frame) * shape.height;
+                let Some(x) = frames.get(sample, frame) else {
+                    for point in out.chunks_exact_mut(plane) {
+                        point[frame * count * channels..][..count * channels].fill(0.0);
+                    }
+                    continue;
+                };
                 for (index, tile) in tiles.clone().enumerate() {
                     // The tile begins one position before its outputs.
                     let (top, left) = (tile / shape.columns() * OUT, tile % shape.columns() * OUT);
@@ -181,7 +188,7 @@ fn transform_input(shape: &Shape, x: &[f32], (sample, tiles): (usize, Range<usiz
                             if position >= 1 && position <= shape.width {
                                 for (line, value) in values.iter_mut().enumerate() {
                                     if top + line >= 1 && top + line <= shape.height {
-                                        let line = first_line + top + line - 1;
+                                        let line = top + line - 1;
                                         let start = (line * shape.width + position - 1) * channels + channel;
                                         *value = Lanes::load(&x[start..]);
                                     }

@@ -37,9 +37,9 @@ impl CausalConv {
 
     /// # Shapes  x: `[B, T, H, W, in]` → `[B, T, H, W, out]`
     pub(super) fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
-        let x = if self.kernel[0] > 1 { state.extend(x) } else { x };
+        let past = if self.kernel[0] > 1 { state.past(&x) } else { None };
         let (weight, bias, kernel) = (self.weight.clone(), self.bias.clone(), self.kernel);
-        kernels::causal_conv3d(CausalConv3d { x, weight, bias, kernel })
+        kernels::causal_conv3d_behind(past, CausalConv3d { x, weight, bias, kernel })
     }
 }
 

@@ -9,16 +9,17 @@ use super::{
     blocks::{CausalConv, MiddleBlock, Norm, ResidualBlock},
     encoder,
     resample::Upsample,
-    stream::StreamState,
+    stream::{PAST, StreamState},
 };
 use crate::{
     WanError,
-    layers::Linear,
+    layers::{Linear, laid_out},
     weights::{Scope, Weights},
 };
 
-/// Frames that pass through the last level together: more would be faster by a little and take much more memory.
-const FULL_SIZE_FRAMES: usize = 2;
+/// Frames that pass together through the levels behind the last doubling of time: as many as a convolution remembers, so
+/// that it keeps them as they came. More would be faster by a little and take much more memory.
+const FRAMES_TOGETHER: usize = PAST;
 
 /// Latents to pixels, a latent frame at a time.
 #[derive(Clone, Debug)]
@@ -82,7 +83,9 @@ impl Decoder {
         let [_, _, frames, ..] = latents.dims();
         let mut state = StreamState::default();
         let next = |frame| self.decode_next(latents.clone().narrow(2, frame, 1), &mut state);
-        Ok(Tensor::cat((0..frames).map(next).collect(), 2))
+        let parts = (0..frames).map(next).collect();
+        drop(state);
+        Ok(Tensor::cat(parts, 2))
     }
 
     /// Decodes the next latent frame of a clip: the first gives one frame, each later one four.
@@ -132,14 +135,16 @@ impl DecoderLayers {
 
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         let x = self.middle.forward(self.conv_in.forward(x, state), state);
-        let Some((last, up)) = self.up.split_last() else { return x };
+        let doubling = self.up.iter().rposition(UpBlock::doubles_time).map_or(0, |index| index + 1);
+        let (up, after) = self.up.split_at(doubling);
         let x = up.iter().fold(x, |x, block| block.forward(x, state));
         let [_, frames, ..] = x.dims();
         let place = state.place();
-        // Frames of the full size are the largest tensors by far, and few of them are held at a time.
-        let parts = (0..frames).step_by(FULL_SIZE_FRAMES).map(|start| {
+        // The largest tensors by far come now, and few frames of them are held at a time.
+        let parts = (0..frames).step_by(FRAMES_TOGETHER).map(|start| {
             state.return_to(place);
-            let x = last.forward(x.clone().narrow(1, start, FULL_SIZE_FRAMES.min(frames - start)), state);
+            let x = laid_out(x.clone().narrow(1, start, FRAMES_TOGETHER.min(frames - start)));
+            let x = after.iter().fold(x, |x, block| block.forward(x, state));
             self.conv_out.forward(self.norm_out.forward_silu(x), state)
         });
         Tensor::cat(parts.collect(), 1)
@@ -162,6 +167,10 @@ impl UpBlock {
             residuals: (0..=config.num_res_blocks).map(residual).collect(),
             upsample: doubles_time.map(|doubles| Upsample::load(&scope.child("upsamplers.0"), outputs, doubles)),
         }
+    }
+
+    fn doubles_time(&self) -> bool {
+        self.upsample.as_ref().is_some_and(Upsample::doubles_time)
     }
 
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {

@@ -76,6 +76,10 @@ impl Upsample {
         }
     }
 
+    pub(super) const fn doubles_time(&self) -> bool {
+        self.time.is_some()
+    }
+
     /// # Shapes  x: `[B, T, H, W, C]` → `[B, 2·T or T, 2·H, 2·W, C/2]`; a first frame stays one frame
     pub(super) fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         let x = match &self.time {

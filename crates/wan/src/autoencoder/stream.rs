@@ -39,18 +39,25 @@ impl StreamState {
         !self.has_begun
     }
 
-    /// Puts the two frames before `x` in front of it, zeros at the beginning, and remembers the last two.
+    /// Takes the frames before `x` that a convolution sees, fewer than two of them at the beginning, and remembers the
+    /// last two.
     ///
-    /// # Shapes  `[B, T, H, W, C]` → `[B, 2 + T, H, W, C]`
-    pub(super) fn extend(&mut self, x: Tensor<5>) -> Tensor<5> {
-        let [b, _, h, w, c] = x.dims();
+    /// # Shapes  `[B, T, H, W, C]` → `[B, 1 or 2, H, W, C]`
+    pub(super) fn past(&mut self, x: &Tensor<5>) -> Option<Tensor<5>> {
+        let [_, t, ..] = x.dims();
         let slot = self.slot();
-        let before = slot.take().unwrap_or_else(|| Tensor::zeros([b, PAST, h, w, c], &x.device()));
-        let extended = Tensor::cat(vec![before, x], 1);
-        let [_, t, ..] = extended.dims();
-        // A copy: a view would keep all of the frames.
-        *slot = Some(laid_out(extended.clone().narrow(1, t - PAST, PAST)));
-        extended
+        let past = slot.take();
+        *slot = Some(match &past {
+            Some(past) if t < PAST => {
+                let [_, before, ..] = past.dims();
+                let kept = before.min(PAST - t);
+                Tensor::cat(vec![past.clone().narrow(1, before - kept, kept), x.clone()], 1)
+            }
+            // A copy: a view would keep all of the frames.
+            _ if t > PAST => laid_out(x.clone().narrow(1, t - PAST, PAST)),
+            _ => x.clone(),
+        });
+        past
     }
 
     /// Puts the last frame before `x` in front of it and remembers the last one; nothing when there was none.
