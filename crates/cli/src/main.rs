@@ -7,6 +7,7 @@
 //! | `commands` | one module for each command |
 //! | `target` | where a video goes, and whether it can go there |
 //! | `value` | options as text to what they mean |
+//! | `memory` | how much memory the machine can still give |
 //! | `progress` | bars with the time left, on a terminal only |
 //! | `preview` | pictures inside a terminal that can show them |
 //! | `interrupt` | Ctrl-C |
@@ -18,6 +19,7 @@
 mod commands;
 mod interrupt;
 mod look;
+mod memory;
 mod preview;
 mod print;
 mod progress;
@@ -34,8 +36,9 @@ use commands::Command;
 #[global_allocator]
 static ALLOCATOR: kernels::ReusingAllocator = kernels::ReusingAllocator::new(1 << 30);
 
-/// Bytes that are kept for the next tensor while an open checkpoint runs, whose weights alone fill most machines.
-const KEPT_WITH_OPEN_CHECKPOINTS: usize = 256 << 20;
+/// Freed blocks of this many bytes go back to the system, where nobody keeps them.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const GIVEN_BACK_AT_ONCE: libc::c_int = 1 << 20;
 
 /// Exit code of a program that Ctrl-C ended: 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -77,7 +80,13 @@ fn main() -> ExitCode {
 
 /// Leaves memory to the weights of an open checkpoint.
 fn keep_little_memory() {
-    ALLOCATOR.set_limit(KEPT_WITH_OPEN_CHECKPOINTS);
+    ALLOCATOR.set_limit(wan::memory::KEPT as usize);
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes two numbers and changes a setting. Refusal costs memory only.
+    unsafe {
+        // Otherwise blocks of up to 32 MiB come to lie between one another, and what is freed cannot be given back.
+        libc::mallopt(libc::M_MMAP_THRESHOLD, GIVEN_BACK_AT_ONCE);
+    }
 }
 
 /// An error and its causes, each said once: some messages hold their cause's already.

@@ -129,3 +129,23 @@ fn loras_change_what_a_wan_folder_makes_and_nothing_else_takes_them() {
     place.generate("a red ball", &["--lora", &half]).refused("--lora changes Wan models only");
     place.run(&module("vae-decode", model, &["--lora", &half])).refused("--lora changes the transformer only");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn more_than_the_machine_has_is_refused_before_it_is_read() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let model = model.to_str().unwrap();
+    // Nobody has half a terabyte of latents, nor does the file: it has a header, and then a hole.
+    let sides = "[1,4,4000,4000,4000]";
+    let bytes = 2u64 * 4 * 4000 * 4000 * 4000;
+    let header = format!(r#"{{"latents":{{"dtype":"F16","shape":{sides},"data_offsets":[0,{bytes}]}}}}"#);
+    let mut start = (header.len() as u64).to_le_bytes().to_vec();
+    start.extend(header.as_bytes());
+    fs::write(place.path("in.safetensors"), &start).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(place.path("in.safetensors")).unwrap();
+    file.set_len(start.len() as u64 + bytes).unwrap();
+    place.run(&module("vae-decode", model, &[])).refused("--ignore-memory goes on all the same");
+    assert!(!place.path("out.safetensors").exists());
+    write_input(&place, "vae.clip", &["latents"]);
+    place.run(&module("vae-decode", model, &["--ignore-memory"])).fine();
+}

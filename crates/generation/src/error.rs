@@ -106,6 +106,18 @@ pub enum GenerationError {
         /// Why not, and what to do.
         problem: String,
     },
+    /// A video that does not fit into memory.
+    #[error("{part} would need about {needed} of memory, but only {available} are there; {advice}")]
+    Memory {
+        /// The part that needs the most.
+        part: &'static str,
+        /// What it needs.
+        needed: String,
+        /// What can be had.
+        available: String,
+        /// What would fit.
+        advice: String,
+    },
     /// Pixels that are not numbers.
     #[error("the autoencoder made pixels that are not numbers; its weights are unusable, try another model")]
     NotFinite,

@@ -24,6 +24,15 @@ use crate::{
 /// Latent positions that are decoded at once; bounds the memory of decoding whatever the length.
 const CHUNK_POSITIONS: usize = 1024;
 
+/// What a machine has to compute with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// Memory that can be had.
+    pub available_bytes: u64,
+    /// Threads that will compute.
+    pub threads: usize,
+}
+
 /// Turns requests into frames, whatever the model.
 pub trait VideoGenerator {
     /// The model's name.
@@ -34,6 +43,15 @@ pub trait VideoGenerator {
     /// # Errors
     /// [`GenerationError`] that says which wish cannot be met, why, and which one nearest to it can.
     fn request(&self, options: GenerationOptions) -> Result<GenerationRequest, GenerationError>;
+
+    /// Says whether a machine has the memory for a request, before anything large is read. A model that needs little
+    /// for whatever can be asked of it says yes.
+    ///
+    /// # Errors
+    /// [`GenerationError::Memory`] with what it would take and what would fit.
+    fn check_memory(&self, _request: &GenerationRequest, _machine: Machine) -> Result<(), GenerationError> {
+        Ok(())
+    }
 
     /// Makes the latents of a video out of noise.
     ///

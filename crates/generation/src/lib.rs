@@ -10,6 +10,7 @@
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan 2.1 |
+//! | `wan_memory` | whether a video of Wan 2.1 fits into memory, and which would |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -33,11 +34,12 @@ mod preview;
 pub mod progress;
 pub mod request;
 pub mod wan_generator;
+mod wan_memory;
 
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
 pub use error::GenerationError;
-pub use generator::{Generator, VideoGenerator};
+pub use generator::{Generator, Machine, VideoGenerator};
 pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};

@@ -15,11 +15,12 @@ use wan::{
 };
 
 use crate::{
-    Abilities, GenerationError, GenerationOptions, GenerationRequest, Phase, Progress, VideoGenerator,
+    Abilities, GenerationError, GenerationOptions, GenerationRequest, Machine, Phase, Progress, VideoGenerator,
     limits::Limits,
     pixels::frames_from_pixels,
     preview::{Course, LatentColours},
     request::Levels,
+    wan_memory::{Video, WanMemory},
 };
 
 /// Frames that a latent frame stands for, but for the first.
@@ -148,6 +149,10 @@ impl VideoGenerator for WanGenerator {
             return Err(GenerationError::Camera { problem });
         }
         GenerationRequest::within(options, &self.abilities())
+    }
+
+    fn check_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
+        WanMemory::open(&self.folder)?.check(Video::of(request, machine.threads), machine.available_bytes)
     }
 
     fn sample_latents(

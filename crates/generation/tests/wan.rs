@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use generation::{GenerationError, GenerationOptions, Length, Phase, Silent, VideoGenerator, WanGenerator, WanPrompts};
+use generation::{
+    GenerationError, GenerationOptions, Length, Machine, Phase, Silent, VideoGenerator, WanGenerator, WanPrompts,
+};
 use wan::tensor_file::TensorFile;
 
 fn goldens() -> PathBuf {
@@ -81,4 +83,34 @@ fn what_the_model_cannot_make_is_refused() {
     assert!(refused(GenerationOptions { camera: Some(Vec::new()), ..options() }).contains("camera"));
     let error = WanGenerator::open(Path::new("nowhere"), &Device::flex()).unwrap_err();
     assert!(matches!(error, GenerationError::Wan(_)), "{error}");
+}
+
+#[test]
+fn too_little_memory_is_said_with_what_would_fit() {
+    let generator = generator();
+    let check = |size, frames, megabytes: u64| {
+        let options = GenerationOptions { size: Some(size), length: Some(Length::Frames(frames)), ..options() };
+        let machine = Machine { available_bytes: megabytes << 20, threads: 2 };
+        generator.check_memory(&generator.request(options).unwrap(), machine).map_err(|error| error.to_string())
+    };
+    assert_eq!(check([32, 32], 5, 100), Ok(()));
+    let message = check([1280, 720], 81, 100).unwrap_err();
+    assert!(message.contains("only 0.10 GB are there"), "{message}");
+    let message = check([32, 32], 1, 1).unwrap_err();
+    assert!(message.contains("not even a still of 32x32 would fit, which takes 0."), "{message}");
+    // What is advised does fit, whatever there is.
+    let (mut shorter, mut smaller) = (0, 0);
+    for megabytes in (60..1500).step_by(5) {
+        let Err(message) = check([1280, 720], 81, megabytes) else { break };
+        if message.contains("a still of that size") {
+            assert_eq!(check([1280, 720], 1, megabytes), Ok(()), "{message}");
+            shorter += 1;
+        }
+        if let Some((_, rest)) = message.split_once("that many frames of ") {
+            let (width, height) = rest.split(' ').next().unwrap().split_once('x').unwrap();
+            assert_eq!(check([width.parse().unwrap(), height.parse().unwrap()], 81, megabytes), Ok(()), "{message}");
+            smaller += 1;
+        }
+    }
+    assert!(shorter > 0 && smaller > shorter, "{shorter} {smaller}");
 }

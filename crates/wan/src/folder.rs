@@ -20,10 +20,10 @@ use serde_json::Value;
 
 use crate::{
     Lora, SchedulerConfig, WanError,
-    autoencoder::{AutoencoderConfig, Decoder, Encoder},
+    autoencoder::{AutoencoderConfig, AutoencoderMemory, Decoder, Encoder},
     export, json,
-    text::{TextEncoder, Tokenizer},
-    transformer::{Precision, Transformer},
+    text::{TextEncoder, TextEncoderMemory, Tokenizer},
+    transformer::{Precision, Transformer, TransformerMemory},
 };
 
 const INDEX: &str = "model_index.json";
@@ -134,6 +134,30 @@ impl WanFolder {
     /// As [`Self::transformer`].
     pub fn encoder(&self, device: &Device) -> Result<Encoder, WanError> {
         Encoder::load(&self.part("vae", &["AutoencoderKLWan"])?, device)
+    }
+
+    /// What the transformer's headers say of its memory.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn transformer_memory(&self) -> Result<TransformerMemory, WanError> {
+        TransformerMemory::open(&self.transformer_folder()?, self.precision)
+    }
+
+    /// What the autoencoder's headers say of its memory.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn autoencoder_memory(&self) -> Result<AutoencoderMemory, WanError> {
+        AutoencoderMemory::open(&self.part("vae", &["AutoencoderKLWan"])?)
+    }
+
+    /// What the text encoder's configuration says of its memory.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn text_encoder_memory(&self) -> Result<TextEncoderMemory, WanError> {
+        TextEncoderMemory::open(&self.part("text_encoder", &["UMT5EncoderModel"])?)
     }
 
     /// Opens the text encoder.

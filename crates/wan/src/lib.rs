@@ -15,6 +15,7 @@
 //! | [`autoencoder`] | pixels to latents and back, a latent frame at a time |
 //! | [`text`] | prompts to embeddings |
 //! | [`scheduler`] | which noise levels a checkpoint wants to be sampled at |
+//! | [`memory`] | how much memory a part takes, told before it is read |
 //! | [`export`](mod@export) | a model folder written anew in another precision |
 //! | [`verify`](mod@verify) | whether a model folder is whole |
 //! | [`weights`] | tensors of a checkpoint, by name |
@@ -30,6 +31,7 @@ pub mod folder;
 mod json;
 mod layers;
 pub mod lora;
+pub mod memory;
 pub mod scheduler;
 pub mod tensor_file;
 pub mod text;

@@ -34,6 +34,16 @@ impl TensorFile {
         self.tensors.contains_key(name)
     }
 
+    /// The shape of a tensor.
+    ///
+    /// # Errors
+    /// [`WanError::Input`] when there is no such tensor, or it has another number of axes.
+    pub fn shape<const D: usize>(&self, name: &str) -> Result<[usize; D], WanError> {
+        let shape = &self.find(name)?.shape;
+        let wrong = |_| self.wrong(name, &format!("a tensor of {D} axes"), format!("{shape:?}"));
+        shape.as_slice().try_into().map_err(wrong)
+    }
+
     /// Numbers of 32 or 16 bits as a tensor.
     ///
     /// # Errors
@@ -43,11 +53,7 @@ impl TensorFile {
         if size_of_dtype(entry.dtype).is_none() {
             return Err(self.wrong(name, "F32, F16 or BF16", format!("{:?}", entry.dtype)));
         }
-        let shape: [usize; D] = entry
-            .shape
-            .as_slice()
-            .try_into()
-            .map_err(|_| self.wrong(name, &format!("a tensor of {D} axes"), format!("{:?}", entry.shape)))?;
+        let shape: [usize; D] = self.shape(name)?;
         Ok(Tensor::from_data(TensorData::new(to_f32(entry.bytes(), entry.dtype), shape), device))
     }
 
@@ -64,8 +70,7 @@ impl TensorFile {
             }
             other => return Err(self.wrong(name, "I64 or I32", format!("{other:?}"))),
         };
-        let shape = entry.shape.as_slice().try_into();
-        let shape = shape.map_err(|_| self.wrong(name, "a tensor of 2 axes", format!("{:?}", entry.shape)))?;
+        let shape = self.shape(name)?;
         let index = |number: i64| {
             u32::try_from(number).map_err(|_| self.wrong(name, "made of numbers from 0 on", number.to_string()))
         };

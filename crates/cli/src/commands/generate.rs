@@ -6,9 +6,9 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use generation::{GenerationOptions, GenerationRequest, Length, VideoGenerator};
+use generation::{GenerationError, GenerationOptions, GenerationRequest, Length, VideoGenerator};
 use serde::Serialize;
 use serde_json::json;
 use video::{Clip, Frame, FrameRate, contact_sheet};
@@ -75,6 +75,9 @@ pub struct Generate {
     loras: LoraChoice,
     #[command(flatten)]
     precision: PrecisionChoice,
+    /// Begin even where there seems to be too little memory
+    #[arg(long, hide_short_help = true)]
+    ignore_memory: bool,
     /// Print one JSON object that says what was made
     #[arg(long)]
     json: bool,
@@ -102,6 +105,14 @@ impl Generate {
                 "a picture has one frame, not {}; leave out the length, or end --output in .mp4 or .gif",
                 request.num_frames()
             );
+        }
+        if !self.ignore_memory
+            && let Some(machine) = self.model.machine()
+        {
+            generator.check_memory(&request, machine).map_err(|error| match error {
+                GenerationError::Memory { .. } => anyhow!("{error}; --ignore-memory goes on all the same"),
+                other => other.into(),
+            })?;
         }
         let target = target.unwrap_or_else(|| Target::from_prompt(request.prompt()));
         let outputs = self.outputs(&target)?;

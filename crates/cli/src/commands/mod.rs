@@ -10,6 +10,7 @@ mod model_choice;
 mod model_place;
 mod models;
 mod module;
+mod module_memory;
 mod precision_choice;
 mod sampling_choice;
 mod train;

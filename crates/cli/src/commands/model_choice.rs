@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use generation::{DeviceKind, Generator, VideoGenerator, WanGenerator, nano};
+use generation::{DeviceKind, Generator, Machine, VideoGenerator, WanGenerator, nano};
 use models::Bundle;
 use wan::{Lora, WanFolder, transformer::Precision};
 
 use super::{model_place, precision_choice::PrecisionChoice};
-use crate::value;
+use crate::{memory, value};
 
 /// Options of every command that runs a model.
 #[derive(Args)]
@@ -72,6 +72,12 @@ impl ModelChoice {
                 Ok((Box::new(self.load()?), precision))
             }
         }
+    }
+
+    /// The memory and the threads of this machine, where it computes itself and says what it has.
+    pub fn machine(&self) -> Option<Machine> {
+        let available_bytes = memory::available_bytes().filter(|_| self.device.device == DeviceKind::Cpu)?;
+        Some(Machine { available_bytes, threads: rayon::current_num_threads() })
     }
 
     /// Name of the device.

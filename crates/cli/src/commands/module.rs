@@ -9,8 +9,8 @@ use models::checkpoint::{self, NamedTensors};
 use serde_json::json;
 use wan::{WanFolder, tensor_file::TensorFile, text::TextInput, transformer::TransformerInput};
 
-use super::{model_choice::LoraChoice, precision_choice::PrecisionChoice};
-use crate::{interrupt, interrupt::Careful, print};
+use super::{model_choice::LoraChoice, module_memory::Estimate, precision_choice::PrecisionChoice};
+use crate::{interrupt, interrupt::Careful, memory, print};
 
 /// Run one part of an open checkpoint on given tensors, so that it can be held against a reference
 #[derive(Args)]
@@ -23,7 +23,7 @@ The model is a folder in the layout of diffusers. What a part takes, and what it
   text         input_ids and attention_mask [B,N]; gives prompt_embeds [B,N,D]
 
 Prints one JSON object: the seconds of each run, without reading the weights, by the clock and of all processors
-together; the most memory ever used; and what was computed with.
+together; the most memory ever used, and what had been expected; and what was computed with.
 
 Example:
   misora module vae-decode --model Wan2.1-T2V-1.3B-Diffusers --input latents.safetensors --output pixels.safetensors")]
@@ -49,11 +49,14 @@ pub struct Module {
     /// Threads to compute on [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
+    /// Begin even where there seems to be too little memory
+    #[arg(long, hide_short_help = true)]
+    ignore_memory: bool,
 }
 
 /// A part of a checkpoint.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Part {
+pub enum Part {
     /// Latents, timestep and prompt to velocity
     Transformer,
     /// Latents to pixels
@@ -89,6 +92,10 @@ impl Module {
         };
         let folder = folder.with_loras(self.loras.loras)?.with_precision(precision);
         let input = TensorFile::open(&self.input)?;
+        let estimate = Estimate::of(self.part, &folder, &input)?;
+        if !self.ignore_memory {
+            estimate.check(memory::available_bytes())?;
+        }
         let runner = self.part.prepare(&folder, &input)?;
         let (mut seconds, mut processor_seconds, mut output) = (Vec::new(), Vec::new(), NamedTensors::new());
         for _ in 0..self.repeat {
@@ -109,6 +116,7 @@ impl Module {
             "seconds": seconds,
             "processor_seconds": processor_seconds,
             "peak_rss_bytes": usage.peak_rss_bytes,
+            "estimated_peak_bytes": estimate.bytes(),
             "precision": precision.name(),
         }))
     }

@@ -1,10 +1,10 @@
 //! What an open checkpoint's transformer computes with.
 
-use std::fs;
-
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use wan::{WanFolder, transformer::Precision};
+
+use crate::memory;
 
 /// The option of every command that runs a transformer of others.
 #[derive(Args)]
@@ -31,7 +31,7 @@ impl PrecisionChoice {
         Ok(match self.precision {
             Asked::F32 => Precision::F32,
             Asked::Int8 => Precision::Int8,
-            Asked::Auto => choose(folder.transformer_f32_bytes()?, available_bytes()),
+            Asked::Auto => choose(folder.transformer_f32_bytes()?, memory::available_bytes()),
         })
     }
 
@@ -52,17 +52,6 @@ fn choose(f32_bytes: u64, available: Option<u64>) -> Precision {
     }
 }
 
-/// Memory that can be had without taking any from other programs, where the system says so.
-fn available_bytes() -> Option<u64> {
-    available_in(&fs::read_to_string("/proc/meminfo").ok()?)
-}
-
-fn available_in(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,13 +61,5 @@ mod tests {
         assert_eq!(choose(5 << 30, Some(16 << 30)), Precision::F32);
         assert_eq!(choose(5 << 30, Some(6 << 30)), Precision::Int8);
         assert_eq!(choose(5 << 30, None), Precision::F32);
-    }
-
-    #[test]
-    fn the_free_memory_is_read_as_linux_writes_it() {
-        let text = "MemTotal:       24000000 kB\nMemFree:         1000000 kB\nMemAvailable:   20000000 kB\n";
-        assert_eq!(available_in(text), Some(20_480_000_000));
-        assert_eq!(available_in("MemTotal: 1 kB"), None);
-        assert_eq!(available_in("MemAvailable: many kB"), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 
 /// Frames that pass together through the levels behind the last doubling of time: as many as a convolution remembers, so
 /// that it keeps them as they came. More would be faster by a little and take much more memory.
-const FRAMES_TOGETHER: usize = PAST;
+pub(super) const FRAMES_TOGETHER: usize = PAST;
 
 /// Latents to pixels, a latent frame at a time.
 #[derive(Clone, Debug)]
@@ -141,13 +141,15 @@ impl DecoderLayers {
         let [_, frames, ..] = x.dims();
         let place = state.place();
         // The largest tensors by far come now, and few frames of them are held at a time.
-        let parts = (0..frames).step_by(FRAMES_TOGETHER).map(|start| {
+        let part = |start| laid_out(x.clone().narrow(1, start, FRAMES_TOGETHER.min(frames - start)));
+        let parts: Vec<_> = (0..frames).step_by(FRAMES_TOGETHER).map(part).collect();
+        drop(x);
+        let pixels = parts.into_iter().map(|x| {
             state.return_to(place);
-            let x = laid_out(x.clone().narrow(1, start, FRAMES_TOGETHER.min(frames - start)));
             let x = after.iter().fold(x, |x, block| block.forward(x, state));
             self.conv_out.forward(self.norm_out.forward_silu(x), state)
         });
-        Tensor::cat(parts.collect(), 1)
+        Tensor::cat(pixels.collect(), 1)
     }
 }
 

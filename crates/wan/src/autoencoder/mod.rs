@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`config`] | sizes |
 //! | [`encoder`], [`decoder`] | pixels to latents, latents to pixels |
+//! | [`memory`] | how much memory either takes |
 //! | `blocks`, `resample` | what they are made of |
 //! | [`stream`] | what they remember between latent frames |
 
@@ -14,12 +15,14 @@ mod blocks;
 pub mod config;
 pub mod decoder;
 pub mod encoder;
+pub mod memory;
 mod resample;
 pub mod stream;
 
 pub use config::AutoencoderConfig;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
+pub use memory::{AutoencoderLoad, AutoencoderMemory};
 pub use stream::StreamState;
 
 /// The files of the autoencoder begin like this.

@@ -91,7 +91,10 @@ impl Upsample {
             Some(time) => interleave(time.forward(x, state)),
             None => x,
         };
-        self.space.forward(kernels::double_space(x), state)
+        // Twice the sides at all of the channels is much to hold: a frame at a time.
+        let [_, frames, ..] = x.dims();
+        let frame = |index| self.space.forward(kernels::double_space(x.clone().narrow(1, index, 1)), state);
+        Tensor::cat((0..frames).map(frame).collect(), 1)
     }
 }
 

@@ -60,7 +60,7 @@ impl TextEncoder {
         weights.ignore(|name| name == "encoder.embed_tokens.weight");
         let embeddings = root.table("shared.weight", [config.vocab_size, config.d_model]);
         let norm_out = root.child("encoder.final_layer_norm").values("weight", &[config.d_model], [config.d_model]);
-        let is_held = config.num_layers * config.layer_parameters() * size_of::<f32>() <= MOST_HELD_BYTES;
+        let is_held = is_held(&config);
         let layer =
             |index| Layer::load(&config, &Layer::scope(if is_held { root.clone() } else { root.unread() }, index));
         let held: Vec<Layer> = (0..config.num_layers).map(layer).collect();
@@ -124,6 +124,11 @@ impl TextEncoder {
             }),
         }
     }
+}
+
+/// Whether all layers of an encoder are held, or read one after another.
+pub(super) fn is_held(config: &TextEncoderConfig) -> bool {
+    config.num_layers * config.layer_parameters() * size_of::<f32>() <= MOST_HELD_BYTES
 }
 
 /// Attention, then feed-forward, each after a norm and added to what was there.

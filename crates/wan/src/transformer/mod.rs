@@ -3,6 +3,7 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`config`] | sizes |
+//! | [`memory`] | how much memory a pass takes |
 //! | `conditioning` | timestep, prompt and image |
 //! | `rotary` | positions |
 //! | `block` | one layer |
@@ -11,6 +12,7 @@
 mod block;
 mod conditioning;
 pub mod config;
+pub mod memory;
 mod precision;
 mod rotary;
 
@@ -20,6 +22,7 @@ use burn::tensor::{Device, Tensor};
 use kernels::{ModulatedLayerNorm, Rows, Segments};
 
 pub use config::TransformerConfig;
+pub use memory::{TransformerLoad, TransformerMemory};
 pub use precision::Precision;
 
 use crate::{Lora, WanError, layers::Linear, weights::Weights};
@@ -63,8 +66,7 @@ impl Transformer {
     pub fn load(folder: &Path, loras: &[Lora], precision: Precision, device: &Device) -> Result<Self, WanError> {
         let config = TransformerConfig::read(&folder.join("config.json"))?;
         let weights = open(folder, loras, device)?;
-        // Image to video has a norm of queries that nothing uses, as diffusers also finds.
-        weights.ignore(|name| name.contains("norm_added_q"));
+        weights.ignore(is_unused);
         let (root, d) = (weights.root(), config.width());
         let [inputs, outputs] = [config.in_channels, config.out_channels].map(|channels| config.patch_width(channels));
         let transformer = Self {
@@ -191,6 +193,11 @@ impl Transformer {
             }
         }
     }
+}
+
+/// Image to video has a norm of queries that nothing uses, as diffusers also finds.
+fn is_unused(name: &str) -> bool {
+    name.contains("norm_added_q")
 }
 
 /// Finds the weights, and what is to be added to them.

@@ -25,6 +25,11 @@ impl Precision {
     }
 }
 
+/// Whether a tensor of the file belongs to a layer that may compute in 8 bits.
+pub(super) fn rounds(name: &str, shape: &[usize]) -> bool {
+    name.starts_with("blocks.") && shape.len() == 2
+}
+
 /// A linear layer of a block.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "ten in a block, which are nothing beside their weights")]

@@ -65,6 +65,14 @@ enum Reading {
     Presence,
 }
 
+/// Shapes of the tensors of a part, told from the headers of its files.
+///
+/// # Errors
+/// As [`Weights::open`].
+pub(crate) fn shapes(folder: &Path, stem: &str) -> Result<BTreeMap<String, Vec<usize>>, WanError> {
+    Ok(shards::open(folder, stem)?.into_iter().map(|(name, entry)| (name, entry.shape)).collect())
+}
+
 impl Weights {
     /// Finds the tensors of a part in a folder: `{stem}.safetensors`, or the shards that its index lists.
     ///

@@ -1,0 +1,246 @@
+//! How much memory the halves of the autoencoder take.
+//!
+//! The layers are gone through in the order in which they run, and what they hold at once is counted.
+
+use std::path::Path;
+
+use super::{AutoencoderConfig, STEM, decoder::FRAMES_TOGETHER, stream::PAST};
+use crate::{WanError, memory::WeightMemory, weights};
+
+/// Numbers of a 3×3 kernel after Winograd's transform, for each pair of channels and frame of the kernel.
+const TRANSFORMED: u64 = 36;
+/// Numbers that one thread has in a convolution.
+const CONVOLUTION_SPACE: u64 = 6 << 20;
+
+/// A clip as latents or as pixels, and the threads that work on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AutoencoderLoad {
+    /// Clips side by side.
+    pub clips: usize,
+    /// Latent frames, height and width of each.
+    pub latents: [usize; 3],
+    /// Threads.
+    pub threads: usize,
+}
+
+/// What is known of an autoencoder's memory from its headers.
+#[derive(Clone, Debug)]
+pub struct AutoencoderMemory {
+    config: AutoencoderConfig,
+    encoder: WeightMemory,
+    decoder: WeightMemory,
+}
+
+impl AutoencoderMemory {
+    /// Looks at the folder of an autoencoder.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file that is missing or damaged.
+    pub(crate) fn open(folder: &Path) -> Result<Self, WanError> {
+        let config = AutoencoderConfig::read(&folder.join("config.json"))?;
+        let shapes = weights::shapes(folder, STEM)?;
+        let half = |starts: [&str; 2]| {
+            let belongs = |name: &str| starts.iter().any(|start| name.starts_with(start));
+            WeightMemory::of(shapes.iter().filter(|(name, _)| belongs(name)).map(|(_, shape)| shape.as_slice()))
+        };
+        let (encoder, decoder) = (half(["encoder.", "quant_conv."]), half(["decoder.", "post_quant_conv."]));
+        Ok(Self { config, encoder, decoder })
+    }
+
+    /// Frames of a latent frame but for the first, and pixels along each side of a latent position.
+    pub fn factors(&self) -> [usize; 2] {
+        [self.config.temporal_factor(), self.config.spatial_factor()]
+    }
+
+    /// The most bytes in use while a clip is decoded, whose frames are passed on as they come.
+    pub fn decoding_peak(&self, load: AutoencoderLoad) -> u64 {
+        self.decoder.peak(decoding(&self.config, load).total())
+    }
+
+    /// The same while all frames are gathered in one tensor.
+    pub fn gathered_decoding_peak(&self, load: AutoencoderLoad) -> u64 {
+        self.decoder.peak(decoding(&self.config, load).total() + 2 * self.pixels(load))
+    }
+
+    /// The most bytes in use while a clip is encoded, all of whose frames are there.
+    pub fn encoding_peak(&self, load: AutoencoderLoad) -> u64 {
+        self.encoder.peak(encoding(&self.config, load).total() + 2 * self.pixels(load))
+    }
+
+    fn pixels(&self, load: AutoencoderLoad) -> u64 {
+        let ([t, h, w], space) = (load.latents, self.config.spatial_factor());
+        3 * load.clips as u64
+            * ((t.max(1) - 1) * self.config.temporal_factor() + 1) as u64
+            * (h * space * w * space) as u64
+    }
+}
+
+/// Numbers besides the weights while layers are passed through.
+struct Pass {
+    /// What temporal convolutions keep of the frames before.
+    remembered: u64,
+    /// Frames that each of them keeps: fewer of a still.
+    kept_frames: u64,
+    /// The most that is in use besides.
+    most: u64,
+    threads: u64,
+}
+
+/// Frames on their way, each of so many positions, those of all clips together.
+#[derive(Clone, Copy)]
+struct Frames {
+    count: u64,
+    positions: u64,
+}
+
+impl Frames {
+    const fn numbers(self, channels: u64) -> u64 {
+        self.count * self.positions * channels
+    }
+}
+
+impl Pass {
+    fn new(load: AutoencoderLoad) -> Self {
+        let kept_frames = if load.latents[0] > 1 { PAST as u64 } else { 1 };
+        Self { remembered: 0, kept_frames, most: 0, threads: load.threads as u64 }
+    }
+
+    const fn total(&self) -> u64 {
+        self.remembered + self.most
+    }
+
+    fn uses(&mut self, numbers: u64) {
+        self.most = self.most.max(numbers);
+    }
+
+    /// A product of a kernel of `taps` frames with its inputs, while other tensors are held.
+    fn product(&mut self, (inputs, outputs): (u64, u64), [from, to]: [u64; 2], taps: u64) {
+        let kernel = TRANSFORMED * taps * from * to;
+        self.uses(inputs + outputs + kernel + self.threads * CONVOLUTION_SPACE.min(inputs + outputs));
+    }
+
+    /// A causal convolution: what it remembers for the next frames is there beside what it remembered of those before.
+    fn convolution(&mut self, frames: Frames, [from, to]: [u64; 2], held: u64) {
+        let past = self.kept_frames * frames.positions * from;
+        self.remembered += past;
+        // As many frames as it remembers are kept as they came, others are copied.
+        let copied = if frames.count == self.kept_frames { 0 } else { past };
+        self.product((held + frames.numbers(from) + copied, frames.numbers(to)), [from, to], 3);
+    }
+
+    /// Two convolutions and the shortcut around them.
+    fn residual(&mut self, frames: Frames, [from, to]: [u64; 2], held: u64) {
+        let held = held + frames.numbers(from);
+        self.convolution(frames, [from, to], held);
+        self.convolution(frames, [to, to], held);
+    }
+
+    fn middle(&mut self, frames: Frames, width: u64) {
+        self.residual(frames, [width, width], 0);
+        // What comes in, its norm, queries, keys, values and what attention gives.
+        self.uses(6 * frames.numbers(width));
+        self.residual(frames, [width, width], 0);
+    }
+}
+
+/// The frames of a pass, the last of a clip: the most that there are at once.
+fn frames(load: AutoencoderLoad) -> Frames {
+    let [_, h, w] = load.latents;
+    Frames { count: 1, positions: (load.clips * h * w) as u64 }
+}
+
+fn decoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
+    let (mut pass, mut now) = (Pass::new(load), frames(load));
+    let widths: Vec<u64> = config.decoder_widths().iter().map(|width| *width as u64).collect();
+    let levels = widths.len() - 1;
+    let doubles_time = |level: usize| level + 1 < levels && config.temporal_downsample[levels - 2 - level];
+    let last_doubling = (0..levels).rev().find(|level| doubles_time(*level));
+    pass.convolution(now, [config.z_dim as u64, widths[0]], 0);
+    pass.middle(now, widths[0]);
+    // Behind the last doubling of time few frames are in work at once; the others wait.
+    let mut waiting = 0;
+    for level in 0..levels {
+        let (from, to) = (if level == 0 { widths[0] } else { widths[level] / 2 }, widths[level + 1]);
+        if level == last_doubling.map_or(0, |doubling| doubling + 1) {
+            waiting = now.numbers(from);
+            now.count = now.count.min(FRAMES_TOGETHER as u64);
+        }
+        for index in 0..=config.num_res_blocks {
+            pass.residual(now, [if index == 0 { from } else { to }, to], waiting);
+        }
+        if level + 1 == levels {
+            pass.convolution(now, [to, 3], waiting);
+            continue;
+        }
+        if doubles_time(level) && load.latents[0] > 1 {
+            pass.convolution(now, [to, 2 * to], 0);
+            now.count *= 2;
+            // The halves of the channels become frames.
+            pass.uses(2 * now.numbers(to));
+        }
+        let small = now.numbers(to);
+        now.positions *= 4;
+        // Frame by frame, and then together.
+        let frame = now.positions * to;
+        pass.product((waiting + small + frame, now.numbers(to / 2)), [to, to / 2], 1);
+        pass.uses(waiting + small + 2 * now.numbers(to / 2));
+    }
+    pass
+}
+
+fn encoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
+    let mut pass = Pass::new(load);
+    let mut now = frames(load);
+    now.positions *= (config.spatial_factor() * config.spatial_factor()) as u64;
+    now.count = if load.latents[0] > 1 { config.temporal_factor() as u64 } else { 1 };
+    let widths: Vec<u64> = config.encoder_widths().iter().map(|width| *width as u64).collect();
+    pass.convolution(now, [3, widths[0]], now.numbers(3));
+    for (level, sides) in widths.windows(2).enumerate() {
+        for index in 0..config.num_res_blocks {
+            pass.residual(now, [if index == 0 { sides[0] } else { sides[1] }, sides[1]], 0);
+        }
+        let Some(halves_time) = config.temporal_downsample.get(level) else { continue };
+        // Padded, then nine taps of a quarter of the positions, side by side and in one.
+        pass.uses(now.numbers(sides[1]) * 11 / 2);
+        now.positions /= 4;
+        if *halves_time {
+            pass.remembered += now.positions * sides[1];
+            now.count = now.count.div_ceil(2);
+            pass.uses(now.numbers(sides[1]) * 9);
+        }
+    }
+    let last = widths[widths.len() - 1];
+    pass.middle(now, last);
+    pass.convolution(now, [last, 2 * config.z_dim as u64], 0);
+    pass
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOAD: AutoencoderLoad = AutoencoderLoad { clips: 1, latents: [5, 32, 32], threads: 2 };
+
+    #[test]
+    fn what_is_remembered_is_counted_layer_by_layer() {
+        // At each level of 32×32 to 256×256 positions: channels of all temporal convolutions together.
+        let [smallest, second] = [16 + (4 + 6 + 1) * 384, 192 + (5 + 1) * 384];
+        let [third, largest] = [6 * 192, (6 + 1) * 96];
+        let channels = smallest + 4 * second + 16 * third + 64 * largest;
+        assert_eq!(decoding(&AutoencoderConfig::default(), LOAD).remembered, 2 * 1024 * channels);
+    }
+
+    #[test]
+    fn memory_grows_with_the_picture_and_not_with_the_length() {
+        let config = AutoencoderConfig::default();
+        let longer = AutoencoderLoad { latents: [21, 32, 32], ..LOAD };
+        let wider = AutoencoderLoad { latents: [5, 64, 32], ..LOAD };
+        let still = AutoencoderLoad { latents: [1, 32, 32], ..LOAD };
+        for half in [decoding, encoding] {
+            let numbers = |config: &AutoencoderConfig, load| half(config, load).total();
+            assert_eq!(numbers(&config, LOAD), numbers(&config, longer));
+            assert!(numbers(&config, wider) > numbers(&config, LOAD) * 3 / 2);
+            assert!(numbers(&config, still) < numbers(&config, LOAD));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! How much memory a pass of the transformer takes.
+
+use std::path::Path;
+
+use super::{Precision, STEM, TransformerConfig, is_unused, precision};
+use crate::{WanError, memory::WeightMemory, weights};
+
+/// Latents, prompt and image of one pass, and the threads that compute it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransformerLoad {
+    /// Clips side by side.
+    pub clips: usize,
+    /// Latent frames, height and width of each.
+    pub latents: [usize; 3],
+    /// Tokens of each prompt.
+    pub prompt_tokens: usize,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// What is known of a transformer's memory from its headers.
+#[derive(Clone, Debug)]
+pub struct TransformerMemory {
+    pub(super) config: TransformerConfig,
+    pub(super) weights: WeightMemory,
+}
+
+impl TransformerMemory {
+    /// Looks at the folder of a transformer that is to compute with these numbers.
+    ///
+    /// # Errors
+    /// [`WanError`] that names the file that is missing or damaged.
+    pub(crate) fn open(folder: &Path, precision: Precision) -> Result<Self, WanError> {
+        let config = TransformerConfig::read(&folder.join("config.json"))?;
+        let mut shapes = weights::shapes(folder, STEM)?;
+        shapes.retain(|name, _| !is_unused(name));
+        let is_rounded = |name: &str, shape: &[usize]| precision == Precision::Int8 && precision::rounds(name, shape);
+        let of = |in_int8: bool| {
+            let chosen = shapes.iter().filter(move |(name, shape)| is_rounded(name, shape) == in_int8);
+            chosen.map(|(_, shape)| shape.as_slice())
+        };
+        Ok(Self { config, weights: WeightMemory::of(of(false)).with_int8(of(true)) })
+    }
+
+    /// The most bytes in use.
+    pub fn peak(&self, load: TransformerLoad) -> u64 {
+        let config = &self.config;
+        let patches = load.latents.iter().zip(config.patch_size).map(|(side, patch)| side.div_ceil(patch) as u64);
+        let [clips, prompt, threads] = [load.clips, load.prompt_tokens, load.threads].map(|count| count as u64);
+        let n = clips * patches.product::<u64>();
+        let m = clips * prompt;
+        let [d, head, hidden, text] =
+            [config.width(), config.attention_head_dim, config.ffn_dim, config.text_dim].map(|side| side as u64);
+        let channels = (config.patch_width(config.in_channels) + config.patch_width(config.out_channels)) as u64;
+        // What comes in, its norm, queries, keys, values and what attention gives; each thread turns a head's keys.
+        let attention = 6 * n * d + threads.min(config.num_attention_heads as u64) * n.max(m) * head;
+        let cross = 4 * n * d + 3 * m * d;
+        // What comes in, and the hidden layer before and after its activation.
+        let feed_forward = n * (d + 2 * hidden);
+        // Latents and velocities of a few steps, positions and prompts stay all the while.
+        let kept = 4 * n * channels + n * head + 2 * m * text + m * d;
+        self.weights.peak(kept + attention.max(cross).max(feed_forward))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_takes_its_widest_tensors_besides_the_weights() {
+        let weights = WeightMemory::of([&[1536, 8960][..]; 100].into_iter());
+        let memory = TransformerMemory { config: TransformerConfig::wan_1_3b(), weights };
+        let load = TransformerLoad { clips: 1, latents: [21, 60, 104], prompt_tokens: 512, threads: 2 };
+        let bytes = memory.peak(load) - weights.peak(0);
+        // 32,760 tokens with two hidden layers of 8960 numbers, and not twice that.
+        let hidden = 32_760 * 2 * 8960 * 4;
+        assert!((hidden..2 * hidden).contains(&bytes), "{bytes}");
+        let two = TransformerLoad { clips: 2, ..load };
+        assert!(memory.peak(two) - memory.peak(load) > hidden);
+    }
+}
