@@ -103,6 +103,14 @@ impl WanFolder {
         Transformer::load(&self.transformer_folder()?, &self.loras, self.precision, device)
     }
 
+    /// Looks whether the transformer has all of its tensors and no others; none is read.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub(crate) fn check_transformer(&self, device: &Device) -> Result<(), WanError> {
+        Transformer::check_weights(&self.transformer_folder()?, device)
+    }
+
     /// Bytes of the transformer's weights in 32 bits.
     ///
     /// # Errors

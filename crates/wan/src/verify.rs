@@ -18,7 +18,7 @@ pub fn verify(folder: &WanFolder, progress: &mut dyn FnMut(u64, u64) -> ControlF
     folder.tokenizer(folder.text_encoder(&device)?.config().vocab_size)?;
     folder.decoder(&device)?;
     folder.encoder(&device)?;
-    folder.transformer(&device)?;
+    folder.check_transformer(&device)?;
     let parts = export::parts(folder)?;
     let total: u64 = parts.iter().map(|part| part.weights.stored_bytes()).sum();
     let (mut done, mut tensors) = (0, 0);

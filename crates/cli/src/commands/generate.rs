@@ -19,7 +19,14 @@ use super::{
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
 };
-use crate::{interrupt::Careful, look::LookChoice, preview, print, progress::Generating, target::Target, value};
+use crate::{
+    interrupt::Careful,
+    look::{Look, LookChoice},
+    preview, print,
+    progress::Generating,
+    target::Target,
+    value,
+};
 
 /// Frames of each video on the contact sheet.
 const SHEET_COLUMNS: usize = 8;
@@ -98,6 +105,7 @@ impl Generate {
             bail!("the video and the JSON cannot both go to standard output; name a file with --output");
         }
         let options = self.options(target.as_ref())?;
+        let look = self.look.open()?;
         let (generator, precision) = self.model.load_any(&self.loras, &self.precision)?;
         let request = generator.request(options)?;
         if target.as_ref().is_some_and(Target::is_still) && request.num_frames() > 1 {
@@ -119,7 +127,7 @@ impl Generate {
         for (output, _) in &outputs {
             output.check(request.resolution(), request.frame_rate())?;
         }
-        let (made, clips) = self.make(generator.as_ref(), &request, &outputs)?;
+        let (made, clips) = self.make(generator.as_ref(), &request, &outputs, look)?;
         let sheet = self.write_sheet(&target, &clips)?;
         if self.json {
             return print::json(&self.report((generator.as_ref(), precision), &request, (&made, sheet.as_ref())));
@@ -165,8 +173,9 @@ impl Generate {
         generator: &dyn VideoGenerator,
         request: &GenerationRequest,
         outputs: &[(Target, u64)],
+        look: Option<Look>,
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
-        let mut progress = Generating::begin(self.count, request.total_steps(), self.look.open()?);
+        let mut progress = Generating::begin(self.count, request.total_steps(), look);
         let keep = self.count > 1 || (!self.json && preview::is_possible());
         let (mut made, mut clips) = (Vec::new(), Vec::new());
         for (output, seed) in outputs {

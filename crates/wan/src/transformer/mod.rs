@@ -25,7 +25,11 @@ pub use config::TransformerConfig;
 pub use memory::{TransformerLoad, TransformerMemory};
 pub use precision::Precision;
 
-use crate::{Lora, WanError, layers::Linear, weights::Weights};
+use crate::{
+    Lora, WanError,
+    layers::Linear,
+    weights::{Scope, Weights},
+};
 use block::{Block, Context, Tokens};
 use conditioning::Conditioning;
 
@@ -66,10 +70,28 @@ impl Transformer {
     pub fn load(folder: &Path, loras: &[Lora], precision: Precision, device: &Device) -> Result<Self, WanError> {
         let config = TransformerConfig::read(&folder.join("config.json"))?;
         let weights = open(folder, loras, device)?;
+        let transformer = Self::assemble(config, precision, &weights.root());
         weights.ignore(is_unused);
-        let (root, d) = (weights.root(), config.width());
+        weights.accounted()?;
+        Ok(transformer)
+    }
+
+    /// Whether the folder of a transformer has all tensors and no others, none of which is read.
+    ///
+    /// # Errors
+    /// As [`Self::load`], but for numbers that are not finite.
+    pub(crate) fn check_weights(folder: &Path, device: &Device) -> Result<(), WanError> {
+        let config = TransformerConfig::read(&folder.join("config.json"))?;
+        let weights = open(folder, &[], device)?;
+        Self::assemble(config, Precision::F32, &weights.root().unread());
+        weights.ignore(is_unused);
+        weights.accounted()
+    }
+
+    fn assemble(config: TransformerConfig, precision: Precision, root: &Scope<'_>) -> Self {
+        let d = config.width();
         let [inputs, outputs] = [config.in_channels, config.out_channels].map(|channels| config.patch_width(channels));
-        let transformer = Self {
+        Self {
             patch_in: {
                 let (scope, [kt, kh, kw]) = (root.child("patch_embedding"), config.patch_size);
                 Linear::load_flattened(&scope, [inputs, d], &[d, config.in_channels, kt, kh, kw])
@@ -81,9 +103,7 @@ impl Transformer {
             modulation_out: root.values("scale_shift_table", &[1, 2, d], [1, 2 * d]),
             patch_out: Linear::load(&root.child("proj_out"), [d, outputs]),
             config,
-        };
-        weights.accounted()?;
-        Ok(transformer)
+        }
     }
 
     /// Whether LoRA files fit the transformer of a folder, of which no weight is read.
