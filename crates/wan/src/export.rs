@@ -66,7 +66,6 @@ pub(crate) struct Part {
 pub(crate) fn parts(folder: &WanFolder) -> Result<Vec<Part>, WanError> {
     let open = |(name, stem): (&'static str, &'static str)| {
         let weights = Weights::open(&folder.path().join(name), stem, name, &Device::flex())?;
-        let weights = if name == "transformer" { weights.with_names_of_diffusers()? } else { weights };
         Ok(Part { name, stem, weights })
     };
     PARTS.into_iter().filter(|(name, _)| folder.path().join(name).is_dir()).map(open).collect()

@@ -222,7 +222,7 @@ fn is_unused(name: &str) -> bool {
 
 /// Finds the weights, and what is to be added to them.
 fn open(folder: &Path, loras: &[Lora], device: &Device) -> Result<Weights, WanError> {
-    Weights::open(folder, STEM, "transformer", device)?.with_names_of_diffusers()?.with_loras(loras)
+    Weights::open(folder, STEM, "transformer", device)?.with_loras(loras)
 }
 
 /// The tokens of all clips in one sequence.

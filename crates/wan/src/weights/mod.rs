@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `shards` | which files hold a part |
 //! | `file` | one file, mapped into memory |
-//! | `names` | the names of the Wan team as those of diffusers |
+//! | `names` | the names of the Wan team as those of diffusers and transformers |
 //! | `convert` | numbers in 32 bits, in the layout that the kernels want |
 //! | `export` | tensors written anew |
 
@@ -74,7 +74,8 @@ pub(crate) fn shapes(folder: &Path, stem: &str) -> Result<BTreeMap<String, Vec<u
 }
 
 impl Weights {
-    /// Finds the tensors of a part in a folder: `{stem}.safetensors`, or the shards that its index lists.
+    /// Finds the tensors of a part in a folder: `{stem}.safetensors`, the shards that its index lists, or else the only
+    /// file of tensors there. Whichever of the two ways they are named, they are known by the names of diffusers.
     ///
     /// # Errors
     /// [`WanError`] that names the file which is missing or damaged.
@@ -82,14 +83,16 @@ impl Weights {
         let tensors = shards::open(folder, stem)?;
         let (used, problems) = (RefCell::default(), RefCell::default());
         let differences = BTreeMap::new();
-        Ok(Self { folder: folder.into(), part, tensors, differences, device: device.clone(), used, problems })
+        let weights =
+            Self { folder: folder.into(), part, tensors, differences, device: device.clone(), used, problems };
+        match names::to_diffusers(weights.names()) {
+            Some(rename) => weights.renamed(rename),
+            None => Ok(weights),
+        }
     }
 
     /// The same under other names.
-    ///
-    /// # Errors
-    /// [`WanError::Tensors`] when two tensors then have the same name.
-    pub(crate) fn renamed(mut self, rename: impl Fn(&str) -> String) -> Result<Self, WanError> {
+    fn renamed(mut self, rename: names::Rename) -> Result<Self, WanError> {
         for (name, entry) in std::mem::take(&mut self.tensors) {
             let new = rename(&name);
             if self.tensors.insert(new.clone(), entry).is_some() {
@@ -98,14 +101,6 @@ impl Weights {
             }
         }
         Ok(self)
-    }
-
-    /// A transformer's tensors under the names of diffusers, whichever of the two ways they are named.
-    ///
-    /// # Errors
-    /// As [`Self::renamed`].
-    pub(crate) fn with_names_of_diffusers(self) -> Result<Self, WanError> {
-        if names::are_official(self.names()) { self.renamed(names::transformer_name) } else { Ok(self) }
     }
 
     /// The same with what these files add to the tensors, which are named as in diffusers.
@@ -122,7 +117,7 @@ impl Weights {
     }
 
     /// Names of all tensors.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.tensors.keys().map(String::as_str)
     }
 

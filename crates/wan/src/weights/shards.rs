@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use serde::Deserialize;
@@ -29,11 +29,22 @@ pub(crate) fn open(folder: &Path, stem: &str) -> Result<BTreeMap<String, Entry>,
     if folder.join(&index).is_file() {
         return open_shards(folder, &index);
     }
-    if !folder.join(&single).is_file() {
-        let reason = format!("holds no weights: neither {single} nor {index} is there");
-        return Err(WanError::NotAModel { path: folder.into(), reason });
-    }
-    Ok(MappedFile::open(&folder.join(single))?.into_iter().collect())
+    let file = match folder.join(&single) {
+        file if file.is_file() => file,
+        _ => only_file(folder).ok_or_else(|| {
+            let reason =
+                format!("holds no weights: there is no {single}, no {index}, and no other file of tensors alone");
+            WanError::NotAModel { path: folder.into(), reason }
+        })?,
+    };
+    Ok(MappedFile::open(&file)?.into_iter().collect())
+}
+
+/// The file of tensors in a folder that has one.
+fn only_file(folder: &Path) -> Option<PathBuf> {
+    let entries = folder.read_dir().ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    let mut files = entries.filter(|path| path.extension().is_some_and(|ending| ending == "safetensors"));
+    files.next().filter(|_| files.next().is_none())
 }
 
 fn open_shards(folder: &Path, name: &str) -> Result<BTreeMap<String, Entry>, WanError> {

@@ -1,4 +1,4 @@
-//! Names that the Wan team gives to tensors, as diffusers names them.
+//! Names in the transformer.
 
 /// Words with an underscore, of both ways of naming.
 const JOINED_WORDS: [&str; 28] = [
@@ -60,11 +60,6 @@ pub(crate) fn transformer_name(name: &str) -> String {
         ["blocks", block, rest @ ..] if is_official(rest) => format!("blocks.{block}.{}", block_name(rest)),
         _ => name.to_owned(),
     }
-}
-
-/// Whether a set of names is that of the Wan team.
-pub(crate) fn are_official<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
-    names.any(|name| name.ends_with("blocks.0.self_attn.q.weight"))
 }
 
 /// A name whose dots have become underscores, with its dots again.
