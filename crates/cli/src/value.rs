@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{
+    builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser},
+    value_parser,
+};
 use wan::Lora;
 
 /// Reads one of a few names, which help and completions list.
@@ -25,6 +28,11 @@ pub fn interval(text: &str) -> Result<[f32; 2], String> {
     text.split_once('-')
         .and_then(|(low, high)| Some([low.trim().parse().ok()?, high.trim().parse().ok()?]))
         .ok_or_else(|| "write it as LOW-HIGH with levels between 0 and 1, for example 0.2-0.9".to_owned())
+}
+
+/// Reads the side of a tile in pixels.
+pub fn tile() -> RangedU64ValueParser {
+    value_parser!(u64).range(64..=8192)
 }
 
 /// Reads `FILE` or `FILE:SCALE`.

@@ -130,6 +130,17 @@ fn loras_change_what_a_wan_folder_makes_and_nothing_else_takes_them() {
     place.run(&module("vae-decode", model, &["--lora", &half])).refused("--lora changes the transformer only");
 }
 
+#[test]
+fn tiles_are_for_decoding() {
+    let (place, model) = (Place::new(), goldens().join("model"));
+    let model = model.to_str().unwrap();
+    write_input(&place, "vae.clip", &["latents"]);
+    place.run(&module("vae-decode", model, &["--tile", "64"])).fine();
+    place.run(&module("vae-decode", model, &["--tile", "8"])).wrong_usage("64..=8192");
+    place.run(&module("vae-encode", model, &["--tile", "64"])).refused("--tile is for vae-decode only");
+    place.generate("a red ball", &["--tile", "64"]).refused("--tile is for Wan models only");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn more_than_the_machine_has_is_refused_before_it_is_read() {

@@ -9,7 +9,7 @@ use diffusion::{Canvas, Denoiser, DiffusionError, Guided, Sampler, Sigma};
 use video::{Frame, VideoError};
 use wan::{
     Lora, SchedulerConfig, WanError, WanFolder,
-    autoencoder::StreamState,
+    autoencoder::{StreamState, tiles::WHOLE_SIDE},
     text::{MAX_TOKENS, TextEncoder, TextInput, Tokenizer},
     transformer::{Precision, Transformer, TransformerInput},
 };
@@ -32,6 +32,8 @@ pub struct WanGenerator {
     folder: WanFolder,
     scheduler: SchedulerConfig,
     device: Device,
+    /// Pixels along a side up to which frames are decoded in one piece.
+    tile: usize,
 }
 
 /// A prompt and what guidance leads away from, each as `[1, N, D]`.
@@ -51,7 +53,7 @@ impl WanGenerator {
     pub fn open(path: &Path, device: &Device) -> Result<Self, GenerationError> {
         let folder = WanFolder::open(path)?;
         let scheduler = folder.scheduler()?;
-        Ok(Self { folder, scheduler, device: device.clone() })
+        Ok(Self { folder, scheduler, device: device.clone(), tile: WHOLE_SIDE })
     }
 
     /// The same with what these files add to its transformer.
@@ -66,6 +68,12 @@ impl WanGenerator {
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { folder: self.folder.with_precision(precision), ..self }
+    }
+
+    /// The same, which decodes frames of up to so many pixels along a side in one piece, and larger ones in tiles of so many.
+    #[must_use]
+    pub fn with_tile(self, tile: usize) -> Self {
+        Self { tile, ..self }
     }
 
     /// What it can make: up to 1280 pixels and 81 frames of 1280×720.
@@ -152,7 +160,7 @@ impl VideoGenerator for WanGenerator {
     }
 
     fn check_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
-        WanMemory::open(&self.folder)?.check(Video::of(request, machine.threads), machine.available_bytes)
+        WanMemory::open(&self.folder, self.tile)?.check(Video::of(request, machine.threads), machine.available_bytes)
     }
 
     fn sample_latents(
@@ -176,7 +184,18 @@ impl VideoGenerator for WanGenerator {
     ) -> Result<(), GenerationError> {
         let decoder = self.folder.decoder(&self.device)?;
         let latents = decoder.denormalise(latents);
-        let [_, _, t, ..] = latents.dims();
+        let [_, _, t, h, w] = latents.dims();
+        if decoder.takes_tiles([h, w], self.tile) {
+            let mut report = |done, total| progress.report(Phase::Decoding, done, total);
+            let clip = decoder.decode_in_tiles(&latents, self.tile, &mut report).map_err(|error| match error {
+                WanError::Stopped => GenerationError::Interrupted,
+                other => other.into(),
+            })?;
+            return (0..clip.num_frames()).try_for_each(|frame| {
+                let pixels = clip.frames(frame..frame + 1, &self.device);
+                Ok(frames_from_pixels(pixels)?.into_iter().try_for_each(&mut *sink)?)
+            });
+        }
         let mut state = StreamState::default();
         let mut report = |done| match progress.report(Phase::Decoding, done, (t - 1) * TEMPORAL_FACTOR + 1) {
             ControlFlow::Continue(()) => Ok(()),

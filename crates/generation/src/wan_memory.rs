@@ -23,6 +23,8 @@ pub(crate) struct WanMemory {
     text_encoder: TextEncoderMemory,
     transformer: TransformerMemory,
     autoencoder: AutoencoderMemory,
+    /// Pixels along a side up to which frames are decoded in one piece.
+    tile: usize,
 }
 
 /// A video whose memory is asked for.
@@ -36,11 +38,12 @@ pub(crate) struct Video {
 
 impl WanMemory {
     /// Looks at the parts of a folder.
-    pub(crate) fn open(folder: &WanFolder) -> Result<Self, WanError> {
+    pub(crate) fn open(folder: &WanFolder, tile: usize) -> Result<Self, WanError> {
         Ok(Self {
             text_encoder: folder.text_encoder_memory()?,
             transformer: folder.transformer_memory()?,
             autoencoder: folder.autoencoder_memory()?,
+            tile,
         })
     }
 
@@ -55,7 +58,7 @@ impl WanMemory {
             // How many tokens a prompt has is not known yet.
             (self.text_encoder.peak(1, MAX_TOKENS), "the text encoder"),
             (self.transformer.peak(load), "the transformer"),
-            (self.autoencoder.decoding_peak(decoding), "the decoder"),
+            (self.autoencoder.tiled_decoding_peak(decoding, self.tile), "the decoder"),
         ];
         phases.into_iter().max_by_key(|(bytes, _)| *bytes).unwrap_or((0, "nothing"))
     }

@@ -86,6 +86,30 @@ fn what_the_model_cannot_make_is_refused() {
 }
 
 #[test]
+fn tiles_make_the_same_frames_but_for_what_they_do_not_see() {
+    let options = GenerationOptions { size: Some([96, 64]), ..options() };
+    let frames = |generator: WanGenerator| {
+        let request = generator.request(options.clone()).unwrap();
+        let latents = generator.sample_latents(&request, 3, &mut Silent).unwrap();
+        let mut values: Vec<f32> = Vec::new();
+        let mut write = |frame: video::Frame| {
+            values.extend(frame.rgb().iter().map(|value| f32::from(*value)));
+            Ok(())
+        };
+        generator.decode(latents, &mut write, &mut Silent).unwrap();
+        values
+    };
+    let (whole, tiled) = (frames(generator()), frames(generator().with_tile(64)));
+    assert_eq!(whole, frames(generator().with_tile(96)));
+    assert_eq!(whole.len(), tiled.len());
+    let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32;
+    let mean = whole.iter().sum::<f32>() / whole.len() as f32;
+    let spread = distance(&whole, &vec![mean; whole.len()]);
+    let error = distance(&whole, &tiled);
+    assert!(error > 0.0 && error < spread / 3.0, "{error} of {spread}");
+}
+
+#[test]
 fn too_little_memory_is_said_with_what_would_fit() {
     let generator = generator();
     let check = |size, frames, megabytes: u64| {

@@ -82,6 +82,10 @@ pub struct Generate {
     loras: LoraChoice,
     #[command(flatten)]
     precision: PrecisionChoice,
+    /// Decode frames of a Wan model that are larger than this in overlapping tiles of so many pixels along a side, one after
+    /// another: smaller tiles take less memory and more time [default: 512]
+    #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
+    tile: Option<u64>,
     /// Begin even where there seems to be too little memory
     #[arg(long, hide_short_help = true)]
     ignore_memory: bool,
@@ -106,7 +110,7 @@ impl Generate {
         }
         let options = self.options(target.as_ref())?;
         let look = self.look.open()?;
-        let (generator, precision) = self.model.load_any(&self.loras, &self.precision)?;
+        let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
         let request = generator.request(options)?;
         if target.as_ref().is_some_and(Target::is_still) && request.num_frames() > 1 {
             bail!(

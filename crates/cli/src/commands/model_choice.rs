@@ -54,6 +54,7 @@ impl ModelChoice {
         &self,
         loras: &LoraChoice,
         precision: &PrecisionChoice,
+        tile: Option<u64>,
     ) -> anyhow::Result<(Box<dyn VideoGenerator>, Precision)> {
         let folder = self.model.as_deref().map(model_place::find_or_pull).transpose()?;
         match folder {
@@ -62,7 +63,14 @@ impl ModelChoice {
                 let precision = precision.of_transformer(&WanFolder::open(&folder)?)?;
                 let generator = WanGenerator::open(&folder, &self.device.device.open()?)?;
                 let generator = generator.with_loras(loras.loras.clone())?.with_precision(precision);
+                let generator = match tile {
+                    Some(tile) => generator.with_tile(tile as usize),
+                    None => generator,
+                };
                 Ok((Box::new(generator), precision))
+            }
+            _ if tile.is_some() => {
+                bail!("--tile is for Wan models only; misora's own decodes in little memory. Leave it out")
             }
             _ if !loras.loras.is_empty() => {
                 bail!("--lora changes Wan models only; name one with --model, or leave it out")

@@ -1,6 +1,6 @@
 //! `misora module`.
 
-use std::{path::PathBuf, time::Instant};
+use std::{ops::ControlFlow, path::PathBuf, time::Instant};
 
 use anyhow::{Context, bail};
 use burn::tensor::{Device, Tensor};
@@ -10,7 +10,7 @@ use serde_json::json;
 use wan::{WanFolder, tensor_file::TensorFile, text::TextInput, transformer::TransformerInput};
 
 use super::{model_choice::LoraChoice, module_memory::Estimate, precision_choice::PrecisionChoice};
-use crate::{interrupt, interrupt::Careful, memory, print};
+use crate::{interrupt, interrupt::Careful, memory, print, value};
 
 /// Run one part of an open checkpoint on given tensors, so that it can be held against a reference
 #[derive(Args)]
@@ -49,6 +49,9 @@ pub struct Module {
     /// Threads to compute on [default: one for each core]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024))]
     threads: Option<u64>,
+    /// Decode in tiles of at most so many pixels along a side, instead of whole frames
+    #[arg(long, value_name = "PIXELS", value_parser = value::tile())]
+    tile: Option<u64>,
     /// Begin even where there seems to be too little memory
     #[arg(long, hide_short_help = true)]
     ignore_memory: bool,
@@ -84,6 +87,10 @@ impl Module {
         if !matches!(self.part, Part::Transformer) && !self.loras.loras.is_empty() {
             bail!("--lora changes the transformer only; leave it out for other parts");
         }
+        if self.tile.is_some() && !matches!(self.part, Part::VaeDecode) {
+            bail!("--tile is for vae-decode only; leave it out for other parts");
+        }
+        let tile = self.tile.map(|tile| tile as usize);
         crate::keep_little_memory();
         let folder = WanFolder::open(&self.model)?;
         let precision = match self.part {
@@ -92,11 +99,11 @@ impl Module {
         };
         let folder = folder.with_loras(self.loras.loras)?.with_precision(precision);
         let input = TensorFile::open(&self.input)?;
-        let estimate = Estimate::of(self.part, &folder, &input)?;
+        let estimate = Estimate::of((self.part, tile), &folder, &input)?;
         if !self.ignore_memory {
             estimate.check(memory::available_bytes())?;
         }
-        let runner = self.part.prepare(&folder, &input)?;
+        let runner = self.part.prepare(&folder, &input, tile)?;
         let (mut seconds, mut processor_seconds, mut output) = (Vec::new(), Vec::new(), NamedTensors::new());
         for _ in 0..self.repeat {
             // The last output is dropped first: two at once would count as memory.
@@ -132,7 +139,7 @@ impl Part {
         }
     }
 
-    fn prepare(self, folder: &WanFolder, input: &TensorFile) -> anyhow::Result<Runner> {
+    fn prepare(self, folder: &WanFolder, input: &TensorFile, tile: Option<usize>) -> anyhow::Result<Runner> {
         let device = Device::flex();
         Ok(match self {
             Self::Transformer => {
@@ -158,7 +165,13 @@ impl Part {
             Self::VaeDecode => {
                 let decoder = folder.decoder(&device)?;
                 let latents: Tensor<5> = input.floats("latents", &device)?;
-                Box::new(move || named("sample", decoder.decode(latents.clone())?))
+                Box::new(move || match tile {
+                    None => named("sample", decoder.decode(latents.clone())?),
+                    Some(tile) => {
+                        let clip = decoder.decode_in_tiles(&latents, tile, &mut |_, _| ControlFlow::Continue(()))?;
+                        named("sample", clip.frames(0..clip.num_frames(), &device))
+                    }
+                })
             }
             Self::VaeEncode => {
                 let encoder = folder.encoder(&device)?;

@@ -20,7 +20,9 @@ type Peak = Box<dyn Fn([usize; 3]) -> u64>;
 
 impl Estimate {
     /// Looks at headers only.
-    pub fn of(part: Part, folder: &WanFolder, input: &TensorFile) -> anyhow::Result<Self> {
+    ///
+    /// With tiles of so many pixels, if any, where a part can take them.
+    pub fn of(part: (Part, Option<usize>), folder: &WanFolder, input: &TensorFile) -> anyhow::Result<Self> {
         let (peak, sides, names) = peak_of(part, folder, input)?;
         Ok(Self { peak, sides, names })
     }
@@ -57,7 +59,11 @@ impl Estimate {
     }
 }
 
-fn peak_of(part: Part, folder: &WanFolder, input: &TensorFile) -> anyhow::Result<(Peak, [usize; 3], &'static str)> {
+fn peak_of(
+    (part, tile): (Part, Option<usize>),
+    folder: &WanFolder,
+    input: &TensorFile,
+) -> anyhow::Result<(Peak, [usize; 3], &'static str)> {
     let threads = rayon::current_num_threads();
     Ok(match part {
         Part::Transformer => {
@@ -70,7 +76,7 @@ fn peak_of(part: Part, folder: &WanFolder, input: &TensorFile) -> anyhow::Result
         Part::VaeDecode => {
             let [clips, _, latents @ ..]: [usize; 5] = input.shape("latents")?;
             let memory = folder.autoencoder_memory()?;
-            let peak = move |latents| memory.gathered_decoding_peak(AutoencoderLoad { clips, latents, threads });
+            let peak = move |latents| memory.gathered_decoding_peak(AutoencoderLoad { clips, latents, threads }, tile);
             (Box::new(peak), latents, "latents of [T, H, W]")
         }
         Part::VaeEncode => {

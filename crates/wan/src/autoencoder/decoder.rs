@@ -97,7 +97,7 @@ impl Decoder {
         self.layers.forward(x, state).permute([0, 4, 1, 2, 3]).clamp(-1.0, 1.0)
     }
 
-    fn check(&self, latents: &Tensor<5>) -> Result<(), WanError> {
+    pub(super) fn check(&self, latents: &Tensor<5>) -> Result<(), WanError> {
         let found = latents.dims();
         if found[1] == self.config.z_dim && !found.contains(&0) {
             return Ok(());

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::{AutoencoderConfig, STEM, decoder::FRAMES_TOGETHER, stream::PAST};
+use super::{AutoencoderConfig, STEM, decoder::FRAMES_TOGETHER, stream::PAST, tiles};
 use crate::{WanError, memory::WeightMemory, weights};
 
 /// Numbers of a 3×3 kernel after Winograd's transform, for each pair of channels and frame of the kernel.
@@ -57,9 +57,25 @@ impl AutoencoderMemory {
         self.decoder.peak(decoding(&self.config, load).total())
     }
 
+    /// The same where frames larger than tiles of `tile` pixels are decoded in such.
+    pub fn tiled_decoding_peak(&self, load: AutoencoderLoad, tile: usize) -> u64 {
+        let part = self.tile(load, tile);
+        // The frames of all tiles are held, with half as many bits.
+        let held = if part == load { 0 } else { self.pixels(load).div_ceil(2) };
+        self.decoder.peak(decoding(&self.config, part).total() + held)
+    }
+
+    /// A tile of a clip, which may be all of it.
+    fn tile(&self, load: AutoencoderLoad, tile: usize) -> AutoencoderLoad {
+        let [t, h, w] = load.latents;
+        let [h, w] = [h, w].map(|length| tiles::spans_of(length, tile, self.config.spatial_factor())[0].len());
+        AutoencoderLoad { latents: [t, h, w], ..load }
+    }
+
     /// The same while all frames are gathered in one tensor.
-    pub fn gathered_decoding_peak(&self, load: AutoencoderLoad) -> u64 {
-        self.decoder.peak(decoding(&self.config, load).total() + 2 * self.pixels(load))
+    pub fn gathered_decoding_peak(&self, load: AutoencoderLoad, tile: Option<usize>) -> u64 {
+        let part = tile.map_or(load, |tile| self.tile(load, tile));
+        self.decoder.peak(decoding(&self.config, part).total() + 2 * self.pixels(load))
     }
 
     /// The most bytes in use while a clip is encoded, all of whose frames are there.

@@ -10,6 +10,7 @@
 //! | [`memory`] | how much memory either takes |
 //! | `blocks`, `resample` | what they are made of |
 //! | [`stream`] | what they remember between latent frames |
+//! | [`tiles`] | large frames, tile by tile |
 
 mod blocks;
 pub mod config;
@@ -18,12 +19,14 @@ pub mod encoder;
 pub mod memory;
 mod resample;
 pub mod stream;
+pub mod tiles;
 
 pub use config::AutoencoderConfig;
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use memory::{AutoencoderLoad, AutoencoderMemory};
 pub use stream::StreamState;
+pub use tiles::TiledClip;
 
 /// The files of the autoencoder begin like this.
 const STEM: &str = "diffusion_pytorch_model";
