@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a program for developers")]
 
 mod network;
+mod wan;
 
 use std::time::Instant;
 
@@ -58,9 +59,31 @@ enum Work {
     Mega(f64),
 }
 
+impl Work {
+    fn rate(&self, milliseconds: f64) -> String {
+        match self {
+            Self::Giga(giga) => format!("{:6.0} GFLOP/s", giga / milliseconds * 1e3),
+            Self::Mega(mega) => format!("{:6.1} GB/s   ", mega / milliseconds),
+        }
+    }
+
+    /// So many times as much.
+    fn times(&self, factor: f64) -> Self {
+        match self {
+            Self::Giga(giga) => Self::Giga(factor * giga),
+            Self::Mega(mega) => Self::Mega(factor * mega),
+        }
+    }
+}
+
+/// Whether the command line names this operation, or none.
+fn is_asked_for(name: &str) -> bool {
+    !std::env::args().skip(1).any(|word| !word.starts_with('-') && !name.contains(&word))
+}
+
 /// Times forward alone, then forward and backward.
 fn compare<const D: usize>(name: &str, work: Work, fused: impl Fn() -> Tensor<D>, composite: impl Fn() -> Tensor<D>) {
-    if std::env::args().skip(1).any(|word| !word.starts_with('-') && !name.contains(&word)) {
+    if !is_asked_for(name) {
         return;
     }
     let cotangent = fused().random_like(Distribution::Normal(0.0, 1.0)).detach();
@@ -75,10 +98,8 @@ fn compare<const D: usize>(name: &str, work: Work, fused: impl Fn() -> Tensor<D>
     let (forward, both) = time(&fused);
     let (old_forward, old_both) = time(&composite);
     let (backward, old_backward) = (both - rest - forward, old_both - rest - old_forward);
-    let rate = match work {
-        Work::Giga(giga) => format!("{:6.0} GFLOP/s {:6.0} GFLOP/s", giga / forward * 1e3, 2.0 * giga / backward * 1e3),
-        Work::Mega(mega) => format!("{:6.1} GB/s    {:6.1} GB/s   ", mega / forward, 1.5 * mega / backward),
-    };
+    let more = if matches!(work, Work::Giga(_)) { 2.0 } else { 1.5 };
+    let rate = format!("{} {}", work.rate(forward), work.times(more).rate(backward));
     println!(
         "{name:34} {forward:8.2} ms {backward:8.2} ms  {rate}  {:5.1}× {:5.1}×",
         old_forward / forward,
@@ -94,6 +115,7 @@ fn main() {
     attentions();
     convolutions();
     network::train_steps();
+    wan::operations();
 }
 
 fn products() {
@@ -113,7 +135,7 @@ fn products_in_8_bits() {
     let rows = 1280;
     for (inputs, outputs) in [(1536, 1536), (1536, 8960), (8960, 1536)] {
         let name = format!("linear_int8 {inputs}→{outputs}");
-        if std::env::args().skip(1).any(|word| !word.starts_with('-') && !name.contains(&word)) {
+        if !is_asked_for(&name) {
             continue;
         }
         let plain = |tensor: Tensor<2>| tensor.detach().inner();
