@@ -32,6 +32,7 @@ pub fn bytes(total: u64) -> ProgressBar {
 /// Progress over several videos, counted in sampling steps.
 pub struct Generating {
     bar: ProgressBar,
+    videos: u64,
     steps: u64,
     finished: u64,
     /// Steps of this video that are done.
@@ -43,7 +44,7 @@ impl Generating {
     /// Begins to count `videos` of `steps` each.
     pub fn begin(videos: u64, steps: usize, look: Option<Look>) -> Self {
         let steps = steps as u64;
-        Self { bar: bar(videos * steps), steps, finished: 0, done: 0, look }
+        Self { bar: bar(videos * steps), videos, steps, finished: 0, done: 0, look }
     }
 
     /// One more video is written.
@@ -54,10 +55,13 @@ impl Generating {
 }
 
 impl generation::Progress for Generating {
-    fn report(&mut self, phase: Phase, done: usize, _total: usize) -> ControlFlow<()> {
+    fn report(&mut self, phase: Phase, done: usize, total: usize) -> ControlFlow<()> {
         match phase {
             Phase::Sampling => {
                 self.done = done;
+                // An edit may take fewer steps than a request says.
+                self.steps = total as u64;
+                self.bar.set_length(self.videos * self.steps);
                 self.bar.set_message("imagining");
                 self.bar.set_position(self.finished * self.steps + done as u64);
             }

@@ -30,6 +30,13 @@ pub fn interval(text: &str) -> Result<[f32; 2], String> {
         .ok_or_else(|| "write it as LOW-HIGH with levels between 0 and 1, for example 0.2-0.9".to_owned())
 }
 
+/// Reads `X,Y,W,H`, a rectangle in pixels.
+pub fn rectangle(text: &str) -> Result<[u32; 4], String> {
+    let numbers: Option<Vec<u32>> = text.split(',').map(|number| number.trim().parse().ok()).collect();
+    let numbers = numbers.and_then(|numbers| <[u32; 4]>::try_from(numbers).ok());
+    numbers.ok_or_else(|| "write it as X,Y,WIDTH,HEIGHT in pixels, for example 40,30,64,64".to_owned())
+}
+
 /// Reads the side of a tile in pixels.
 pub fn tile() -> RangedU64ValueParser {
     value_parser!(u64).range(64..=8192)

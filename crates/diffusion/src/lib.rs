@@ -18,6 +18,7 @@
 //! | [`training_levels`] | which levels a training clip is noised to |
 //! | [`samplers`] | Euler, Heun, DPM-Solver++ 2M, UniPC, and the names by which one picks them |
 //! | [`guidance`] | classifier-free guidance as a denoiser around two |
+//! | [`OneLevel`] | canvases for models that know one level for a whole clip |
 //! | [`noise`] | Gaussian noise that is the same on every machine |
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -27,6 +28,7 @@ mod denoiser;
 mod error;
 pub mod guidance;
 pub mod noise;
+mod one_level;
 pub mod samplers;
 pub mod schedule;
 mod sigma;
@@ -37,6 +39,7 @@ pub use denoiser::{Denoiser, Progress, Silent};
 pub use error::DiffusionError;
 pub use guidance::{Guidance, Guided};
 pub use noise::noise;
+pub use one_level::OneLevel;
 pub use samplers::Sampler;
 pub use schedule::Schedule;
 pub use sigma::Sigma;

@@ -98,6 +98,12 @@ pub enum GenerationError {
         /// What is wrong with it and what would be right.
         problem: String,
     },
+    /// Pictures that cannot be laid out as a video.
+    #[error("{problem}")]
+    Edit {
+        /// What is wrong with them and what would be right.
+        problem: String,
+    },
     /// A device that this program or machine does not have.
     #[error("cannot use the device {name}: {problem}")]
     Device {

@@ -16,7 +16,7 @@ use models::{
 use video::{Clip, Frame, VideoError};
 
 use crate::{
-    GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Phase, Progress, nano,
+    Edit, GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Phase, Progress, nano,
     pixels::frames_from_pixels,
     preview::{Course, LatentColours},
 };
@@ -65,6 +65,19 @@ pub trait VideoGenerator {
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError>;
 
+    /// Makes the latents of a video of which something is given.
+    ///
+    /// # Shapes  `[1, C, T, H, W]`; known positions are what the pictures became, bit for bit
+    /// # Errors
+    /// As [`Self::sample_latents`].
+    fn sample_edit(
+        &self,
+        request: &GenerationRequest,
+        edit: &Edit,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError>;
+
     /// Decodes latents in memory that does not grow with their length, and hands over each frame.
     ///
     /// # Shapes  latents: `[1, C, T, H, W]`
@@ -94,6 +107,28 @@ impl VideoGenerator for Generator {
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
         Self::sample_latents(self, request, seed, progress)
+    }
+
+    fn sample_edit(
+        &self,
+        request: &GenerationRequest,
+        edit: &Edit,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError> {
+        let sigmas = edit.sigmas(request.sigmas())?;
+        match request.outline() {
+            // What is known roughly everywhere needs no outline.
+            Some(outline) if sigmas[0] == Sigma::PURE_NOISE => {
+                self.sample_over_outline(request, (outline, Some(edit)), (seed, progress))
+            }
+            _ => {
+                let latents = self.bundle.autoencoder.encode(edit.pixels(&self.device));
+                let canvas = edit.canvas(latents, self.noise(request.latent_sides(), seed))?;
+                let course = self.course(request, sigmas.len() - 1, progress)?;
+                self.walk(request, (canvas, &sigmas), (&course, 0))
+            }
+        }
     }
 
     fn decode(
@@ -198,7 +233,7 @@ impl Generator {
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
         match request.outline() {
-            Some(outline) => self.sample_over_outline(request, outline, (seed, progress)),
+            Some(outline) => self.sample_over_outline(request, (outline, None), (seed, progress)),
             None => self.sample_canvas(request, Canvas::imagined(self.noise(request.latent_sides(), seed)), progress),
         }
     }

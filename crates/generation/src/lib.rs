@@ -11,6 +11,7 @@
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan 2.1 |
 //! | `wan_memory` | whether a video of Wan 2.1 fits into memory, and which would |
+//! | [`edit`] | [`Edit`], what is given of a video before it is made |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -23,6 +24,7 @@
 
 pub mod denoiser;
 pub mod device;
+pub mod edit;
 pub mod error;
 pub mod generator;
 pub mod limits;
@@ -38,6 +40,7 @@ mod wan_memory;
 
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
+pub use edit::Edit;
 pub use error::GenerationError;
 pub use generator::{Generator, Machine, VideoGenerator};
 pub use options::{GenerationOptions, Length};

@@ -13,7 +13,7 @@ use diffusion::{Canvas, Schedule, Sigma};
 use video::Resolution;
 
 use crate::{
-    GenerationError, GenerationRequest, Generator, Progress,
+    Edit, GenerationError, GenerationRequest, Generator, Progress,
     limits::{MIN_SIDE, SIDE_STEP, tokens_per_frame},
 };
 
@@ -74,19 +74,35 @@ impl Generator {
     pub(crate) fn sample_over_outline(
         &self,
         request: &GenerationRequest,
-        outline: &Outline,
+        (outline, edit): (&Outline, Option<&Edit>),
         (seed, progress): (u64, &mut dyn Progress),
     ) -> Result<Tensor<5>, GenerationError> {
         let factor = FACTOR as usize;
         let [t, h, w] = request.latent_sides();
-        let canvas = Canvas::imagined(self.noise([t, h / factor, w / factor], seed));
+        let (autoencoder, noise) = (&self.bundle().autoencoder, self.noise([t, h / factor, w / factor], seed));
+        let canvas = match edit {
+            None => Canvas::imagined(noise),
+            Some(edit) => {
+                let pixels = edit.half_pixels(&noise.device());
+                let start = edit.half_start(&noise.device());
+                Canvas::noised(autoencoder.encode(pixels), noise, start)?
+            }
+        };
         let course = self.course(request, outline.total_steps(), progress)?;
         let small = self.walk(request, (canvas, &outline.sigmas), (&course, 0))?;
 
-        let autoencoder = &self.bundle().autoencoder;
         let data = autoencoder.encode(enlarged(autoencoder.decode(small).clamp(-1.0, 1.0)));
         // Other noise than the outline's, or the one would show through the other.
-        let canvas = Canvas::remix(data, self.noise([t, h, w], !seed), outline.strength)?;
+        let noise = self.noise([t, h, w], !seed);
+        let canvas = match edit {
+            None => Canvas::remix(data, noise, outline.strength)?,
+            Some(edit) => {
+                let (known, start) = (autoencoder.encode(edit.pixels(&data.device())), edit.start(&data.device()));
+                let is_unknown = start.clone().equal_elem(1.0).expand(data.dims());
+                let data = known.mask_where(is_unknown, data);
+                Canvas::noised(data, noise, start.clamp_max(outline.strength.value()))?
+            }
+        };
         self.walk(request, (canvas, &outline.refining_sigmas), (&course, outline.sigmas.len() - 1))
     }
 }

@@ -5,7 +5,7 @@
 use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor};
-use diffusion::{Canvas, Denoiser, DiffusionError, Guided, Sampler, Sigma};
+use diffusion::{Canvas, Denoiser, DiffusionError, Guided, OneLevel, Sampler, Sigma};
 use video::{Frame, VideoError};
 use wan::{
     Lora, SchedulerConfig, WanError, WanFolder,
@@ -15,7 +15,7 @@ use wan::{
 };
 
 use crate::{
-    Abilities, GenerationError, GenerationOptions, GenerationRequest, Machine, Phase, Progress, VideoGenerator,
+    Abilities, Edit, GenerationError, GenerationOptions, GenerationRequest, Machine, Phase, Progress, VideoGenerator,
     limits::Limits,
     pixels::frames_from_pixels,
     preview::{Course, LatentColours},
@@ -123,7 +123,19 @@ impl WanGenerator {
         prompts: WanPrompts,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let course = Course::begin(progress, (request.num_inference_steps(), request.frame_rate()), || self.colours())?;
+        self.walk(request, (Canvas::imagined(noise), request.sigmas(), None), prompts, progress)
+    }
+
+    /// Walks a canvas down the given levels. Where it is known in part, noise says so: what is known is noised with that
+    /// for the model to look at, which knows one level for a whole clip.
+    fn walk(
+        &self,
+        request: &GenerationRequest,
+        (canvas, sigmas, noise): (Canvas, &[Sigma], Option<&Tensor<5>>),
+        prompts: WanPrompts,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError> {
+        let course = Course::begin(progress, (sigmas.len() - 1, request.frame_rate()), || self.colours())?;
         let transformer = self.folder.transformer(&self.device)?;
         let denoiser = |embeds: Tensor<3>| WanDenoiser {
             transformer: &transformer,
@@ -132,11 +144,14 @@ impl WanGenerator {
         };
         let (conditional, unconditional) = (denoiser(prompts.prompt), denoiser(prompts.negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
-        // The first level may lie just below pure noise, and all of the canvas begins there.
-        let first = request.sigmas().first().copied().unwrap_or(Sigma::PURE_NOISE);
-        let canvas = Canvas::imagined(noise);
-        let canvas = Canvas { start: canvas.start * first.value(), ..canvas };
-        course.walk(&guided, (request.sampler(), canvas, request.sigmas()), 0)
+        // The first level may lie just below pure noise, and nothing of the canvas begins above it.
+        let first = sigmas.first().copied().unwrap_or(Sigma::PURE_NOISE);
+        let canvas = Canvas { start: canvas.start.clamp_max(first.value()), ..canvas };
+        let sampling = (request.sampler(), canvas, sigmas);
+        match noise {
+            None => course.walk(&guided, sampling, 0),
+            Some(noise) => course.walk(&OneLevel { denoiser: guided, noise }, sampling, 0),
+        }
     }
 
     /// What the latents look like, roughly.
@@ -174,6 +189,24 @@ impl VideoGenerator for WanGenerator {
         let [t, h, w] = request.latent_sides();
         let noise = diffusion::noise([channels, t, h, w], &[seed], &self.device);
         self.sample(request, noise, prompts, progress)
+    }
+
+    fn sample_edit(
+        &self,
+        request: &GenerationRequest,
+        edit: &Edit,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Tensor<5>, GenerationError> {
+        let prompts = self.embed(request)?;
+        let latents = {
+            let encoder = self.folder.encoder(&self.device)?;
+            encoder.normalise(encoder.encode(edit.pixels(&self.device))?)
+        };
+        let [_, channels, t, h, w] = latents.dims();
+        let noise = diffusion::noise([channels, t, h, w], &[seed], &self.device);
+        let (canvas, sigmas) = (edit.canvas(latents, noise.clone())?, edit.sigmas(request.sigmas())?);
+        self.walk(request, (canvas, &sigmas, Some(&noise)), prompts, progress)
     }
 
     fn decode(

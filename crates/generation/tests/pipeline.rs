@@ -1,53 +1,16 @@
 //! The whole pipeline with a tiny random model: a request becomes frames, always the same ones.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
+mod support;
+
 use std::ops::ControlFlow;
 
-use burn::{
-    module::{Module, ModuleMapper, Param},
-    tensor::{Device, Distribution, Tensor},
-};
+use burn::tensor::Device;
 use diffusion::{Canvas, Sampler};
 use generation::{GenerationError, GenerationOptions, GenerationRequest, Generator, Length, Phase, Silent};
-use models::{
-    AutoencoderConfig, Bundle, BundleInfo, ModelError, TextEncoderConfig, Tokenizer, TransformerConfig, WeightInit,
-};
+use models::ModelError;
+use support::generator;
 use video::{Frame, VideoError, VideoWriter};
-
-/// Makes every weight random, the ones that begin at zero too, so that prompts and levels matter.
-struct Shake;
-
-impl ModuleMapper for Shake {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        param.map(|value| {
-            let noise = Tensor::random(value.dims(), Distribution::Normal(0.0, 0.1), &value.device());
-            value + noise
-        })
-    }
-}
-
-fn generator() -> Generator {
-    let captions = ["a red ball rolls across the grass", "a blue cube falls", "一个红色的球滚过草地"];
-    let tokenizer = Tokenizer::train(captions.iter().cycle().take(30).copied(), 300).unwrap();
-    let info = BundleInfo {
-        format_version: models::bundle::FORMAT_VERSION,
-        name: "tiny".into(),
-        licence: "Apache-2.0".into(),
-        trained_on: "nothing".into(),
-        frame_rate: 16,
-        autoencoder: AutoencoderConfig::tiny(),
-        text_encoder: TextEncoderConfig::tiny(tokenizer.vocabulary_size()),
-        transformer: TransformerConfig::tiny(4, 16),
-    };
-    let mut weights = WeightInit::new(&Device::flex(), 5);
-    Generator::new(Bundle {
-        autoencoder: info.autoencoder.init(&mut weights),
-        text_encoder: info.text_encoder.init(&mut weights).map(&mut Shake),
-        transformer: info.transformer.init(&mut weights).map(&mut Shake),
-        tokenizer,
-        info,
-    })
-}
 
 fn options() -> GenerationOptions {
     GenerationOptions {

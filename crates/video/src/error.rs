@@ -51,6 +51,23 @@ pub enum VideoError {
     #[error("a clip needs at least one frame")]
     NoFrames,
 
+    /// A picture of another shape, and nobody said what to do with it.
+    #[error(
+        "a picture of {found} does not have the shape of {wanted}; choose crop, pad or stretch, or a size of its shape"
+    )]
+    OtherShape {
+        /// The picture's size.
+        found: Resolution,
+        /// What it should be brought to.
+        wanted: Resolution,
+    },
+    /// No way to fit a picture has this name.
+    #[error("there is no fit called {name:?}; choose crop, pad or stretch")]
+    UnknownFit {
+        /// What was asked for.
+        name: String,
+    },
+
     /// The system refused to write.
     #[error("cannot write {}: {source}; {hint}", path.display())]
     Write {

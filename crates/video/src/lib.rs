@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`frame`] | [`Frame`] and [`Clip`], the pictures themselves |
 //! | [`resolution`], [`frame_rate`] | sizes and rates that cannot be wrong |
+//! | [`fit`] | [`Fit`], pictures brought to another size |
 //! | [`writer`] | [`VideoWriter`] and the one-call writers: MP4, GIF, PNG, JPEG, a folder of PNG |
 //! | [`reader`] | [`VideoReader`] and [`read_clip`]: files to clips |
 //! | [`limits`] | [`ReadLimits`], how much of a foreign file is read |
@@ -26,6 +27,7 @@ mod colour;
 pub mod contact_sheet;
 pub mod error;
 mod ffmpeg;
+pub mod fit;
 mod folder;
 pub mod frame;
 pub mod frame_rate;
@@ -45,6 +47,7 @@ pub mod writer;
 
 pub use contact_sheet::contact_sheet;
 pub use error::VideoError;
+pub use fit::Fit;
 pub use frame::{Clip, Frame};
 pub use frame_rate::FrameRate;
 pub use limits::ReadLimits;

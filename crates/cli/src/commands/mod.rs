@@ -1,18 +1,26 @@
 //! One module for each command: its options, and what it does.
 
+mod animate;
+mod assembly;
 mod bench;
 mod completions;
 mod dataset;
 mod evaluate;
+mod extend;
 mod generate;
 mod info;
+mod inpaint;
+mod making;
 mod model_choice;
 mod model_place;
 mod models;
 mod module;
 mod module_memory;
 mod precision_choice;
+mod prompt;
+mod remix;
 mod sampling_choice;
+mod source;
 mod train;
 mod worlds;
 
@@ -22,6 +30,10 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub enum Command {
     Generate(generate::Generate),
+    Animate(animate::Animate),
+    Extend(extend::Extend),
+    Remix(remix::Remix),
+    Inpaint(inpaint::Inpaint),
     Models(models::Models),
     Info(info::Info),
     #[command(subcommand)]
@@ -41,6 +53,10 @@ impl Command {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Generate(command) => command.run(),
+            Self::Animate(command) => command.run(),
+            Self::Extend(command) => command.run(),
+            Self::Remix(command) => command.run(),
+            Self::Inpaint(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Worlds(command) => command.run(),
