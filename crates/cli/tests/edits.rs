@@ -143,3 +143,38 @@ fn all_but_the_region_stays_as_it_is() {
     }
     place.run(&edit("inpaint", "clip", &["--box", "1,2,3"])).wrong_usage("X,Y,WIDTH,HEIGHT");
 }
+
+#[test]
+fn a_clip_plays_round_and_two_clips_are_joined() {
+    let place = Place::new();
+    let (first, second) = (clip(&place, "clip", "48x32", 10), clip(&place, "other", "48x32", 6));
+    place.run(&edit("loop", "clip", &["--over", "0.3", "-o", "round"])).fine();
+    let round = read(&place.path("round"));
+    // The passage fills whole latent frames.
+    assert_eq!(round.frames().len(), 10 + 8);
+    assert_eq!(round.frames()[..10], first.frames()[..]);
+    let blend =
+        ["blend", "clip", "other", "a ball turns into a cube", "--model", "model", "--steps", "2", "--over", "0.3"];
+    place.run(&[&blend[..], &["-o", "joined"]].concat()).fine();
+    let joined = read(&place.path("joined"));
+    assert_eq!(joined.frames().len(), 10 + 8 + 6);
+    assert_eq!((&joined.frames()[..10], &joined.frames()[18..]), (first.frames(), second.frames()));
+    clip(&place, "square", "32x32", 6);
+    let unlike = ["blend", "clip", "square", "a ball", "--model", "model"];
+    place.run(&unlike).refused("choose crop, pad or stretch");
+    for over in ["0", "-1", "65", "NaN"] {
+        place.run(&edit("loop", "clip", &["--over", over])).refused("--over lies above 0");
+    }
+}
+
+#[test]
+fn a_part_of_a_clip_is_kept() {
+    let place = Place::new();
+    let given = clip(&place, "clip", "48x32", 12);
+    let seconds = |frame: usize| (frame as f64 / given.frame_rate().as_f64()).to_string();
+    let (from, to) = (seconds(3), seconds(7));
+    place.run(&["recut", "clip", "--from", &from, "--to", &to, "-o", "part"]).fine();
+    assert_eq!(read(&place.path("part")).frames(), &given.frames()[3..=7]);
+    place.run(&["recut", "clip", "--from", "9", "-o", "nothing.mp4"]).refused("lies between --from and --to: it lasts");
+    assert!(!place.path("nothing.mp4").exists());
+}

@@ -76,11 +76,7 @@ impl Inpaint {
         let to = self.to.unwrap_or(f64::INFINITY);
         let in_time = |frame: usize| (self.from..=to).contains(&(frame as f64 / rate));
         if !(0..num_frames).any(in_time) {
-            bail!(
-                "no frame lies between --from {} and --to {to}: the clip lasts {} s",
-                self.from,
-                clip.duration_secs()
-            );
+            bail!("no frame lies between --from and --to: the clip lasts {} s", clip.duration_secs());
         }
         let masks = match (&self.mask, self.rectangle) {
             (Some(path), _) => read_masks(path, size)?,

@@ -3,6 +3,8 @@
 mod animate;
 mod assembly;
 mod bench;
+mod blend;
+mod bridge;
 mod completions;
 mod dataset;
 mod evaluate;
@@ -10,6 +12,7 @@ mod extend;
 mod generate;
 mod info;
 mod inpaint;
+mod loops;
 mod making;
 mod model_choice;
 mod model_place;
@@ -18,6 +21,7 @@ mod module;
 mod module_memory;
 mod precision_choice;
 mod prompt;
+mod recut;
 mod remix;
 mod sampling_choice;
 mod source;
@@ -34,6 +38,9 @@ pub enum Command {
     Extend(extend::Extend),
     Remix(remix::Remix),
     Inpaint(inpaint::Inpaint),
+    Loop(loops::Loop),
+    Blend(blend::Blend),
+    Recut(recut::Recut),
     Models(models::Models),
     Info(info::Info),
     #[command(subcommand)]
@@ -57,6 +64,9 @@ impl Command {
             Self::Extend(command) => command.run(),
             Self::Remix(command) => command.run(),
             Self::Inpaint(command) => command.run(),
+            Self::Loop(command) => command.run(),
+            Self::Blend(command) => command.run(),
+            Self::Recut(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Worlds(command) => command.run(),

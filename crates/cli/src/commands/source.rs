@@ -1,13 +1,17 @@
 //! A clip that is given to a command, fitted to what the model makes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use clap::Args;
 use generation::GenerationRequest;
 use video::{Clip, Fit, Frame, FrameRate, ReadLimits, read_clip};
 
 use super::assembly::Finish;
 use crate::value;
+
+/// The longest passage.
+const MOST_SECONDS: f64 = 64.0;
 
 /// The clip of every command that makes a video out of one.
 #[derive(Args)]
@@ -31,6 +35,13 @@ pub struct Source {
 }
 
 impl SourceChoice {
+    /// Reads another clip, to be fitted to the size of a first one.
+    pub fn read_beside(&self, path: &Path, first: &Source) -> anyhow::Result<Source> {
+        let (clip, size) = (read_clip(path, &ReadLimits::default())?, first.clip.resolution());
+        let fitted = clip.frames().iter().map(|frame| frame.fitted(size, self.fit)).collect::<Result<_, _>>()?;
+        Ok(Source { clip: Clip::new(fitted, clip.frame_rate())?, ..*first })
+    }
+
     /// Reads the clip.
     pub fn read(&self) -> anyhow::Result<Source> {
         let clip = read_clip(&self.path, &ReadLimits::default())?;
@@ -74,6 +85,14 @@ impl Source {
     pub const fn frame_rate(&self) -> FrameRate {
         self.clip.frame_rate()
     }
+}
+
+/// Frames of a passage of so many seconds.
+pub fn passage_frames(seconds: f64, frame_rate: FrameRate) -> anyhow::Result<usize> {
+    if !(seconds > 0.0 && seconds <= MOST_SECONDS) {
+        bail!("--over lies above 0 and is at most {MOST_SECONDS} seconds, but is {seconds}");
+    }
+    Ok((seconds * frame_rate.as_f64()).ceil() as usize)
 }
 
 /// The fewest frames that a model can make which are at least so many: 4k + 1.
