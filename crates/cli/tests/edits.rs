@@ -55,9 +55,7 @@ fn a_picture_comes_to_life() {
     for fit in ["crop", "pad", "stretch"] {
         place.run(&edit("animate", picture, &[&square[..], &["--fit", fit]].concat())).fine();
     }
-    place
-        .run(&edit("animate", picture, &["--at", "3"]))
-        .refused("--at takes 0 or a multiple of 4, such as 0 or 4, not 3");
+    place.run(&edit("animate", picture, &["--at", "3"])).refused("frame 0 or a multiple of 4, such as 0 or 4, not 3");
     let outside = ["--size", "48x32", "--frames", "5", "--at", "8"];
     place.run(&edit("animate", picture, &outside)).refused("frame 5 lies outside of the video, which has 5 frames");
     place.run(&edit("animate", "nowhere.png", &[])).refused("nowhere.png");
@@ -86,8 +84,8 @@ fn a_clip_goes_on_and_its_own_frames_stay_as_they_are() {
     clip(&place, "large", "96x64", 5);
     place.run(&edit("extend", "large", &["--size", "48x32", "--forward", "0.5", "-o", "out"])).fine();
     assert_eq!(read(&place.path("out")).resolution().to_string(), "96x64");
-    place.run(&edit("extend", "clip", &["--forward", "-1"])).refused("--forward takes 0 to 64 seconds, not -1");
-    place.run(&edit("extend", "clip", &["--forward", "0.001"])).refused("nothing to do");
+    place.run(&edit("extend", "clip", &["--forward", "-1"])).refused("goes on forward for 0 to 64 seconds, not -1");
+    place.run(&edit("extend", "clip", &["--forward", "0.001"])).refused("there is nothing to add");
     clip(&place, "odd", "50x32", 5);
     place.run(&edit("extend", "odd", &[])).refused("the nearest that work are 48x32 and 64x32");
 }
@@ -99,7 +97,7 @@ fn a_remix_has_the_length_of_the_clip() {
     place.run(&edit("remix", "clip", &["--strength", "0.5", "-o", "out"])).fine();
     assert_eq!(read(&place.path("out")).frames().len(), 7);
     for strength in ["0", "1.5", "-1", "NaN"] {
-        place.run(&edit("remix", "clip", &["--strength", strength])).refused("--strength lies above 0");
+        place.run(&edit("remix", "clip", &["--strength", strength])).refused("the strength lies above 0");
     }
 }
 
@@ -137,7 +135,7 @@ fn all_but_the_region_stays_as_it_is() {
         (&["--box", "40,8,16,16"][..], "does not lie inside of the clip, which is 48x32"),
         (&["--box", "4,8,0,16"], "does not lie inside"),
         (&["--mask", "other"], "they must be of one size"),
-        (&["--from", "2", "--to", "3"], "no frame lies between"),
+        (&["--from", "2", "--to", "3"], "no frame lies between those seconds"),
     ] {
         place.run(&edit("inpaint", "clip", arguments)).refused(expected);
     }
@@ -163,7 +161,7 @@ fn a_clip_plays_round_and_two_clips_are_joined() {
     let unlike = ["blend", "clip", "square", "a ball", "--model", "model"];
     place.run(&unlike).refused("choose crop, pad or stretch");
     for over in ["0", "-1", "65", "NaN"] {
-        place.run(&edit("loop", "clip", &["--over", over])).refused("--over lies above 0");
+        place.run(&edit("loop", "clip", &["--over", over])).refused("a passage takes above 0");
     }
 }
 

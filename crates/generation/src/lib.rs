@@ -12,6 +12,7 @@
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan 2.1 |
 //! | `wan_memory` | whether a video of Wan 2.1 fits into memory, and which would |
 //! | [`edit`] | [`Edit`], what is given of a video before it is made |
+//! | [`tasks`] | what can be made out of pictures and clips |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -35,6 +36,7 @@ pub mod pixels;
 mod preview;
 pub mod progress;
 pub mod request;
+pub mod tasks;
 pub mod wan_generator;
 mod wan_memory;
 

@@ -4,13 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use generation::{Edit, GenerationOptions, Length};
+use generation::{GenerationOptions, Length, tasks};
 use video::{Fit, FrameRate, ReadLimits, VideoReader};
 
-use super::{
-    making::{Given, Making},
-    prompt,
-};
+use super::{making::Making, prompt};
 use crate::value;
 
 /// Bring a picture to life
@@ -51,10 +48,6 @@ pub struct Animate {
 impl Animate {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
-        if !self.at.is_multiple_of(4) {
-            let nearest = self.at / 4 * 4;
-            bail!("--at takes 0 or a multiple of 4, such as {nearest} or {}, not {}", nearest + 4, self.at);
-        }
         let Some(picture) = VideoReader::open(&self.image, &ReadLimits::default())?.next().transpose()? else {
             bail!("{} holds no picture", self.image.display());
         };
@@ -62,17 +55,12 @@ impl Animate {
             (Some(frames), _) => Some(Length::Frames(frames)),
             (None, seconds) => seconds.map(Length::Seconds),
         };
-        let options = GenerationOptions {
+        let wishes = GenerationOptions {
             size: self.size,
             length,
             frame_rate: self.fps,
             ..self.making.options(prompt::read(&self.prompt)?)
         };
-        self.making.run(target, options, |request| {
-            let picture = picture.fitted(request.resolution(), self.fit)?;
-            let first = self.at.saturating_sub(3);
-            let given: Vec<_> = (first..=self.at).map(|frame| (frame, picture.clone())).collect();
-            Ok(Given { edit: Some(Edit::keep(&given, request)?), ..Given::nothing(request) })
-        })
+        self.making.run(target, wishes, &tasks::Animate::new(picture, self.at, self.fit)?)
     }
 }

@@ -3,14 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use generation::tasks::Passage;
+use video::{ReadLimits, read_clip};
 
-use super::{
-    assembly::Piece,
-    bridge::Bridge,
-    making::Making,
-    prompt,
-    source::{SourceChoice, passage_frames},
-};
+use super::{making::Making, prompt, source::SourceChoice};
 
 /// Join two clips by a passage from the one to the other
 #[derive(Args)]
@@ -37,12 +33,8 @@ impl Blend {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         let first = self.source.read()?;
-        let second = self.source.read_beside(&self.second, &first)?;
-        let frames = passage_frames(self.over, first.frame_rate())?;
-        let bridge = Bridge::of([&first, &second].map(|source| source.clip().frames().len()), frames);
-        let given = [&first, &second].map(|source| Piece::Given(source.clip().frames().to_vec()));
-        let [before, after] = given;
-        let pieces = |passage| vec![before, passage, after];
-        bridge.make(&self.making, (target, prompt::read(&self.prompt)?), [&first, &second], pieces)
+        let second = first.followed_by(&read_clip(&self.second, &ReadLimits::default())?)?;
+        let task = Passage::between(first, second, self.over)?;
+        self.making.run(target, self.making.options(prompt::read(&self.prompt)?), &task)
     }
 }

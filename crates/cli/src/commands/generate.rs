@@ -1,13 +1,10 @@
 //! `misora generate`.
 
 use clap::Args;
-use generation::{GenerationOptions, Length};
+use generation::{GenerationOptions, Length, tasks::Imagine};
 use video::FrameRate;
 
-use super::{
-    making::{Given, Making},
-    prompt,
-};
+use super::{making::Making, prompt};
 use crate::{target::Target, value};
 
 /// Make a video, or a picture, of a prompt
@@ -49,12 +46,12 @@ impl Generate {
             (None, Some(seconds)) => Some(Length::Seconds(seconds)),
             (None, None) => target.as_ref().filter(|target| Target::is_still(target)).map(|_| Length::Frames(1)),
         };
-        let options = GenerationOptions {
+        let wishes = GenerationOptions {
             size: self.size,
             length,
             frame_rate: self.fps,
             ..self.making.options(prompt::read(&self.prompt)?)
         };
-        self.making.run(target, options, |request| Ok(Given::nothing(request)))
+        self.making.run(target, wishes, &Imagine)
     }
 }

@@ -1,14 +1,9 @@
 //! `misora loop`.
 
 use clap::Args;
+use generation::tasks::Passage;
 
-use super::{
-    assembly::Piece,
-    bridge::Bridge,
-    making::Making,
-    prompt,
-    source::{SourceChoice, passage_frames},
-};
+use super::{making::Making, prompt, source::SourceChoice};
 
 /// Let a clip play round without a seam: a passage leads from its end back to its beginning
 #[derive(Args)]
@@ -32,11 +27,7 @@ pub struct Loop {
 impl Loop {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
-        let source = self.source.read()?;
-        let num_frames = source.clip().frames().len();
-        let bridge = Bridge::of([num_frames; 2], passage_frames(self.over, source.frame_rate())?);
-        let given = Piece::Given(source.clip().frames().to_vec());
-        let pieces = |passage| vec![given, passage];
-        bridge.make(&self.making, (target, prompt::read(&self.prompt)?), [&source, &source], pieces)
+        let task = Passage::back(self.source.read()?, self.over)?;
+        self.making.run(target, self.making.options(prompt::read(&self.prompt)?), &task)
     }
 }

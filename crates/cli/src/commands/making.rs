@@ -4,14 +4,16 @@ use std::{path::PathBuf, time::Instant};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use generation::{Edit, GenerationError, GenerationOptions, GenerationRequest, VideoGenerator};
+use generation::{
+    GenerationError, GenerationOptions, GenerationRequest, VideoGenerator,
+    tasks::{Assembly, Plan, Task},
+};
 use serde::Serialize;
 use serde_json::json;
-use video::{Clip, Frame, FrameRate, Resolution, contact_sheet};
+use video::{Clip, Frame, contact_sheet};
 use wan::transformer::Precision;
 
 use super::{
-    assembly::{Assembly, Finish, Piece},
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
@@ -65,34 +67,6 @@ pub struct Making {
     json: bool,
 }
 
-/// What is given of a video, and what becomes of the frames that are made.
-pub struct Given {
-    /// What is known before the video is made, if anything is.
-    pub edit: Option<Edit>,
-    /// What the video consists of, in order.
-    pub pieces: Vec<Piece>,
-    /// What is done to each frame that was made.
-    pub finish: Finish,
-    /// Size and rate of what comes out.
-    pub format: (Resolution, FrameRate),
-}
-
-impl Given {
-    /// Nothing: all is made, and stays as it is.
-    pub fn nothing(request: &GenerationRequest) -> Self {
-        Self {
-            edit: None,
-            pieces: vec![Piece::Made((0..request.num_frames()).collect())],
-            finish: Box::new(|_, frame| Ok(frame)),
-            format: (request.resolution(), request.frame_rate()),
-        }
-    }
-
-    fn num_frames(&self) -> usize {
-        self.pieces.iter().map(Piece::len).sum()
-    }
-}
-
 /// One video that was made.
 #[derive(Serialize)]
 struct Made {
@@ -116,38 +90,32 @@ impl Making {
         GenerationOptions { negative_prompt: self.negative.clone(), ..self.sampling.options(prompt) }
     }
 
-    /// Makes the videos, of which `given` says what is known.
-    pub fn run(
-        &self,
-        target: Option<Target>,
-        options: GenerationOptions,
-        given: impl FnOnce(&GenerationRequest) -> anyhow::Result<Given>,
-    ) -> anyhow::Result<()> {
+    /// Makes the videos of a task.
+    pub fn run(&self, target: Option<Target>, wishes: GenerationOptions, task: &dyn Task) -> anyhow::Result<()> {
         let look = self.look.open()?;
         let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
-        let request = generator.request(options)?;
-        let given = given(&request)?;
-        if target.as_ref().is_some_and(Target::is_still) && given.num_frames() > 1 {
+        let request = generator.request(task.options(wishes))?;
+        let plan = task.plan(&request)?;
+        if target.as_ref().is_some_and(Target::is_still) && plan.num_frames() > 1 {
             bail!(
                 "a picture has one frame, not {}; leave out the length, or end --output in .mp4 or .gif",
-                given.num_frames()
+                plan.num_frames()
             );
         }
         self.check_memory(generator.as_ref(), &request)?;
         let target = target.unwrap_or_else(|| Target::from_prompt(request.prompt()));
         let outputs = self.outputs(&target)?;
-        let (resolution, frame_rate) = given.format;
         for (output, _) in &outputs {
-            output.check(resolution, frame_rate)?;
+            output.check(plan.resolution, plan.frame_rate)?;
         }
-        let (made, clips) = self.make((generator.as_ref(), &request, &given), &outputs, look)?;
+        let (made, clips) = self.make((generator.as_ref(), &request, &plan), &outputs, look)?;
         let sheet = self.write_sheet(&target, &clips)?;
         if self.json {
-            let report = self.report((generator.as_ref(), precision), (&request, &given), (&made, sheet.as_ref()));
+            let report = self.report((generator.as_ref(), precision), (&request, &plan), (&made, sheet.as_ref()));
             return print::json(&report);
         }
         if target != Target::Stdout {
-            made.iter().try_for_each(|made| print::line(describe(made, &given)))?;
+            made.iter().try_for_each(|made| print::line(describe(made, &plan)))?;
             sheet.iter().try_for_each(|sheet| print::line(format!("{}: contact sheet", sheet.name())))?;
             clips.first().filter(|_| preview::is_possible()).into_iter().for_each(preview::show);
         }
@@ -176,35 +144,34 @@ impl Making {
     /// Makes the videos one after another, and keeps the frames where they are shown again.
     fn make(
         &self,
-        (generator, request, given): (&dyn VideoGenerator, &GenerationRequest, &Given),
+        (generator, request, plan): (&dyn VideoGenerator, &GenerationRequest, &Plan),
         outputs: &[(Target, u64)],
         look: Option<Look>,
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
         let mut progress = Generating::begin(self.count, request.total_steps(), look);
         let keep = self.count > 1 || (!self.json && preview::is_possible());
-        let (resolution, frame_rate) = given.format;
         let (mut made, mut clips) = (Vec::new(), Vec::new());
         for (output, seed) in outputs {
             let begun = Instant::now();
-            let latents = match &given.edit {
+            let latents = match &plan.edit {
                 None => generator.sample_latents(request, *seed, &mut progress)?,
                 Some(edit) => generator.sample_edit(request, edit, *seed, &mut progress)?,
             };
             let _careful = Careful::begin();
-            let mut sink = output.open(resolution, frame_rate)?;
+            let mut sink = output.open(plan.resolution, plan.frame_rate)?;
             let mut kept: Vec<Frame> = Vec::new();
             let mut write = |frame: Frame| {
                 sink.write(&frame)?;
                 kept.extend(keep.then_some(frame));
                 Ok(())
             };
-            let mut assembly = Assembly::new(&given.pieces, &given.finish);
+            let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
             generator.decode(latents, &mut |frame| assembly.add(frame, &mut write), &mut progress)?;
             sink.finish()?;
             progress.video_done();
             made.push(Made { file: output.name(), seed: *seed, seconds_taken: begun.elapsed().as_secs_f64() });
             if keep {
-                clips.push(Clip::new(kept, frame_rate)?);
+                clips.push(Clip::new(kept, plan.frame_rate)?);
             }
         }
         Ok((made, clips))
@@ -224,18 +191,17 @@ impl Making {
     fn report(
         &self,
         (generator, precision): (&dyn VideoGenerator, Precision),
-        (request, given): (&GenerationRequest, &Given),
+        (request, plan): (&GenerationRequest, &Plan),
         (made, sheet): (&[Made], Option<&Target>),
     ) -> serde_json::Value {
-        let (resolution, frame_rate) = given.format;
         json!({
             "file": made[0].file,
             "seed": made[0].seed,
             "seconds_taken": made.iter().map(|made| made.seconds_taken).sum::<f64>(),
-            "size": resolution.to_string(),
-            "frames": given.num_frames(),
-            "fps": frame_rate.to_string(),
-            "duration_secs": given.num_frames() as f64 * frame_rate.frame_duration_secs(),
+            "size": plan.resolution.to_string(),
+            "frames": plan.num_frames(),
+            "fps": plan.frame_rate.to_string(),
+            "duration_secs": plan.duration_secs(),
             "settings": {
                 "prompt": request.prompt(),
                 "negative_prompt": request.negative_prompt(),
@@ -254,14 +220,10 @@ impl Making {
     }
 }
 
-fn describe(made: &Made, given: &Given) -> String {
-    let ((size, frame_rate), frames) = (given.format, given.num_frames());
-    let length = match frames {
+fn describe(made: &Made, plan: &Plan) -> String {
+    let length = match plan.num_frames() {
         1 => "a still".to_owned(),
-        _ => {
-            let seconds = frames as f64 * frame_rate.frame_duration_secs();
-            format!("{frames} frames, {seconds:.2} s at {frame_rate} fps")
-        }
+        frames => format!("{frames} frames, {:.2} s at {} fps", plan.duration_secs(), plan.frame_rate),
     };
-    format!("{}: {size}, {length}, seed {}, made in {:.1} s", made.file, made.seed, made.seconds_taken)
+    format!("{}: {}, {length}, seed {}, made in {:.1} s", made.file, plan.resolution, made.seed, made.seconds_taken)
 }

@@ -1,10 +1,8 @@
 //! One module for each command: its options, and what it does.
 
 mod animate;
-mod assembly;
 mod bench;
 mod blend;
-mod bridge;
 mod completions;
 mod dataset;
 mod evaluate;

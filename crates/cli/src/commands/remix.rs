@@ -1,15 +1,9 @@
 //! `misora remix`.
 
 use clap::Args;
-use diffusion::Sigma;
-use generation::{Edit, GenerationOptions, Length};
+use generation::tasks;
 
-use super::{
-    assembly::Piece,
-    making::{Given, Making},
-    prompt,
-    source::{SourceChoice, enough_frames},
-};
+use super::{making::Making, prompt, source::SourceChoice};
 
 /// Make a clip anew after a prompt: its structure stays, its style or content changes
 #[derive(Args)]
@@ -32,25 +26,7 @@ pub struct Remix {
 impl Remix {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
-        let strength = Sigma::new(self.strength).ok().filter(|strength| *strength > Sigma::KNOWN);
-        let Some(strength) = strength else {
-            anyhow::bail!("--strength lies above 0 and is at most 1, such as 0.6, but is {}", self.strength);
-        };
-        let source = self.source.read()?;
-        let num_frames = source.clip().frames().len();
-        let options = GenerationOptions {
-            size: Some(source.size()),
-            length: Some(Length::Frames(enough_frames(num_frames))),
-            frame_rate: Some(source.frame_rate()),
-            ..self.making.options(prompt::read(&self.prompt)?)
-        };
-        self.making.run(target, options, |request| {
-            let edit = Edit::remix(source.all_fitted(request)?, strength, request)?;
-            Ok(Given {
-                edit: Some(edit),
-                pieces: vec![Piece::Made((0..num_frames).collect())],
-                ..Given::nothing(request)
-            })
-        })
+        let task = tasks::Remix::new(self.source.read()?, self.strength)?;
+        self.making.run(target, self.making.options(prompt::read(&self.prompt)?), &task)
     }
 }

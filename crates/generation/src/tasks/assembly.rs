@@ -13,7 +13,7 @@ pub enum Piece {
 
 impl Piece {
     /// Frames of the video.
-    pub fn len(&self) -> usize {
+    pub fn num_frames(&self) -> usize {
         match self {
             Self::Given(frames) => frames.len(),
             Self::Made(numbers) => numbers.len(),
@@ -105,6 +105,6 @@ mod tests {
             assembly.add(frame(number), &mut write).unwrap();
         }
         assert_eq!(order, [11, 11, 13, 90, 91, 15, 92]);
-        assert_eq!(pieces.iter().map(Piece::len).sum::<usize>(), order.len());
+        assert_eq!(pieces.iter().map(Piece::num_frames).sum::<usize>(), order.len());
     }
 }

@@ -1,0 +1,103 @@
+//! What can be made out of pictures and clips: each task says what to ask of a model, and lays out what is given.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`Animate`] | a picture comes to life |
+//! | [`Extend`] | a clip goes on |
+//! | [`Remix`] | a clip is made anew after a prompt |
+//! | [`Inpaint`] | a region is imagined anew |
+//! | [`Passage`] | from the end of one clip to the beginning of another, or of itself |
+//! | [`Source`] | a clip, fitted to what a model makes |
+//! | [`assembly`] | the order of the finished video |
+
+mod animate;
+pub mod assembly;
+mod extend;
+mod inpaint;
+mod passage;
+mod remix;
+mod source;
+
+use video::{Frame, FrameRate, Resolution};
+
+pub use animate::Animate;
+pub use assembly::{Assembly, Finish, Piece};
+pub use extend::Extend;
+pub use inpaint::{Inpaint, Region};
+pub use passage::Passage;
+pub use remix::Remix;
+pub use source::Source;
+
+use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest};
+
+/// A way to make a video.
+pub trait Task {
+    /// What is asked of a model: size, length and rate as the task needs them, the rest as somebody wished.
+    fn options(&self, wishes: GenerationOptions) -> GenerationOptions;
+
+    /// What is given of the video that was asked for, and what becomes of the frames that are made.
+    ///
+    /// # Errors
+    /// [`GenerationError`] when what is given does not fit the video.
+    fn plan(&self, request: &GenerationRequest) -> Result<Plan, GenerationError>;
+}
+
+/// What is given of a video, and what becomes of the frames that are made.
+pub struct Plan {
+    /// What is known before the video is made, if anything is.
+    pub edit: Option<Edit>,
+    /// What the video consists of, in order.
+    pub pieces: Vec<Piece>,
+    /// What is done to each frame that was made.
+    pub finish: Finish,
+    /// Size of what comes out.
+    pub resolution: Resolution,
+    /// Frames per second of what comes out.
+    pub frame_rate: FrameRate,
+}
+
+/// A video of which nothing is given.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Imagine;
+
+impl Task for Imagine {
+    fn options(&self, wishes: GenerationOptions) -> GenerationOptions {
+        wishes
+    }
+
+    fn plan(&self, request: &GenerationRequest) -> Result<Plan, GenerationError> {
+        Ok(Plan::of(request, None))
+    }
+}
+
+impl Plan {
+    /// All frames that are made, as they are.
+    pub(crate) fn of(request: &GenerationRequest, edit: Option<Edit>) -> Self {
+        Self {
+            edit,
+            pieces: vec![Piece::Made((0..request.num_frames()).collect())],
+            finish: Box::new(|_, frame: Frame| Ok(frame)),
+            resolution: request.resolution(),
+            frame_rate: request.frame_rate(),
+        }
+    }
+
+    /// Frames of the finished video.
+    pub fn num_frames(&self) -> usize {
+        self.pieces.iter().map(Piece::num_frames).sum()
+    }
+
+    /// How long the finished video plays, in seconds.
+    pub fn duration_secs(&self) -> f64 {
+        self.num_frames() as f64 * self.frame_rate.frame_duration_secs()
+    }
+}
+
+fn wrong(problem: impl Into<String>) -> GenerationError {
+    GenerationError::Edit { problem: problem.into() }
+}
+
+/// The fewest frames that a model can make which are at least so many: 4k + 1.
+const fn enough_frames(frames: usize) -> usize {
+    frames.saturating_sub(1).next_multiple_of(4) + 1
+}
