@@ -6,7 +6,7 @@ use worlds::FilmSettings;
 use crate::{
     EvaluationError, LabelledPrompt, Monitor, Report, VideoSettings, adherence,
     classifier::{Classifier, held_out_worlds},
-    denoising,
+    denoising, edits,
     films::{self, FilmSet, HELD_OUT_SEED},
     reconstruction,
 };
@@ -22,6 +22,8 @@ pub struct EvaluationSettings {
     pub prompts: Vec<LabelledPrompt>,
     /// How videos are made.
     pub videos: VideoSettings,
+    /// Held-out films that are edited; 0 leaves that out.
+    pub edits: usize,
 }
 
 /// Measures a model: what survives its autoencoder, its loss, and whether its videos show what is asked for.
@@ -44,10 +46,11 @@ pub fn evaluate(
     drop(clips);
 
     let request = &requests[0];
+    let resolution = request.resolution();
     let renders = FilmSet {
         distribution: held_out_worlds(),
         settings: FilmSettings {
-            resolution: request.resolution(),
+            resolution,
             frame_rate: films::frame_rate(bundle.info.frame_rate)?,
             num_frames: request.num_frames(),
         },
@@ -68,12 +71,10 @@ pub fn evaluate(
         settings.clips,
         settings.renders
     );
-    Ok(Report {
-        model: bundle.info.name.clone(),
-        setting,
-        autoencoder,
-        loss,
-        classifier: confusions,
-        prompts: adherence::measure(generator, classifier, (prompts, videos), monitor)?,
-    })
+    let prompts = adherence::measure(generator, classifier, (prompts, videos), monitor)?;
+    let edits = match settings.edits {
+        0 => None,
+        count => Some(edits::measure(generator, classifier, (count, &videos.options, resolution), monitor)?),
+    };
+    Ok(Report { model: bundle.info.name.clone(), setting, autoencoder, loss, classifier: confusions, prompts, edits })
 }

@@ -11,6 +11,7 @@
 //! | [`reconstruction`] | what survives the autoencoder |
 //! | [`denoising`] | loss by noise level |
 //! | [`adherence`] | whether videos show what their prompts ask for |
+//! | [`edits`] | whether edits keep what they should and join without a seam |
 //! | [`classifier`] | says what a video shows |
 //! | [`question`] | what is asked of a video, and how answers are counted |
 //! | [`prompts`], [`label_words`] | prompts, and what each asks for |
@@ -24,6 +25,7 @@
 pub mod adherence;
 pub mod classifier;
 pub mod denoising;
+pub mod edits;
 pub mod error;
 pub mod evaluate;
 pub mod films;

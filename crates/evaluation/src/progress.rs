@@ -17,6 +17,8 @@ pub enum Phase {
     Loss,
     /// Videos are made; counted in sampling steps.
     Videos,
+    /// Held-out films are edited.
+    Edits,
 }
 
 impl Phase {
@@ -28,6 +30,7 @@ impl Phase {
             Self::Autoencoder => "autoencoder",
             Self::Loss => "loss",
             Self::Videos => "videos",
+            Self::Edits => "edits",
         }
     }
 }

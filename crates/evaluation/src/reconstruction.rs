@@ -55,6 +55,17 @@ pub fn held_out_clips(
     Ok(clips)
 }
 
+/// Encodes and decodes a clip, and says how near it comes back.
+///
+/// # Errors
+/// [`EvaluationError::Generation`] for pixels that are not finite.
+pub fn of_clip(autoencoder: &Autoencoder, clip: &Clip) -> Result<Reconstruction, EvaluationError> {
+    let device = autoencoder.devices().first().cloned().unwrap_or_default();
+    let latents = autoencoder.encode(pixels_from_frames(clip.frames(), &device));
+    let decoded = Clip::new(frames_from_pixels(autoencoder.decode(latents))?, clip.frame_rate())?;
+    Ok(Reconstruction { psnr_db: metrics::clip_psnr_db(clip, &decoded)?, ssim: metrics::clip_ssim(clip, &decoded)? })
+}
+
 /// Encodes and decodes clips, and says how near they come back.
 ///
 /// # Errors
@@ -64,15 +75,12 @@ pub fn measure(
     films: &[RenderedFilm],
     monitor: &mut dyn Monitor,
 ) -> Result<Reconstruction, EvaluationError> {
-    let device = autoencoder.devices().first().cloned().unwrap_or_default();
     let (mut psnr_db, mut ssim) = (0.0, 0.0);
     for (index, film) in films.iter().enumerate() {
         report(monitor, Phase::Autoencoder, index, films.len())?;
-        let latents = autoencoder.encode(pixels_from_frames(film.clip.frames(), &device));
-        let frames = frames_from_pixels(autoencoder.decode(latents))?;
-        let decoded = Clip::new(frames, film.clip.frame_rate())?;
-        psnr_db += metrics::clip_psnr_db(&film.clip, &decoded)?;
-        ssim += metrics::clip_ssim(&film.clip, &decoded)?;
+        let one = of_clip(autoencoder, &film.clip)?;
+        psnr_db += one.psnr_db;
+        ssim += one.ssim;
     }
     report(monitor, Phase::Autoencoder, films.len(), films.len())?;
     let count = films.len() as f64;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     Confusion, EvaluationError, PerQuestion, Question,
     adherence::{Agreement, ReadPrompt, agreement},
+    edits::EditScores,
     reconstruction::Reconstruction,
 };
 
@@ -28,6 +29,8 @@ pub struct Report {
     pub classifier: PerQuestion<Confusion>,
     /// The videos and what was read in them.
     pub prompts: Vec<ReadPrompt>,
+    /// What edits keep and change, where that was measured.
+    pub edits: Option<EditScores>,
 }
 
 /// The report's numbers, named as `--json` names them; a share is null where nothing was counted.
@@ -41,6 +44,9 @@ pub struct Numbers {
     pub classifier: PerQuestion<Option<f64>>,
     /// How often videos show what their prompts ask for.
     pub adherence: PerQuestion<Option<f64>>,
+    /// What edits keep and change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edits: Option<EditScores>,
 }
 
 impl Report {
@@ -52,6 +58,7 @@ impl Report {
             loss: self.loss.iter().map(|(level, loss)| (format!("{level:.1}"), *loss)).collect(),
             classifier: PerQuestion::from_fn(|question| self.classifier.get(question).share()),
             adherence: PerQuestion::from_fn(|question| agreement.get(question).share()),
+            edits: self.edits.clone(),
         }
     }
 
@@ -92,6 +99,7 @@ impl Report {
                 percent(confusion.share())
             ));
         }
+        lines.extend(self.edits.iter().flat_map(edit_lines));
         for question in Question::ALL {
             let mistakes = self.classifier.get(question).mistakes();
             let listed: Vec<_> = mistakes
@@ -107,6 +115,25 @@ impl Report {
         }
         lines.join("\n")
     }
+}
+
+/// What edits keep and change, in lines.
+fn edit_lines(scores: &EditScores) -> Vec<String> {
+    let EditScores { films, animate_psnr_db, autoencoder_psnr_db, extend_seam, loop_seam, remix } = scores;
+    let mut lines = vec![
+        String::new(),
+        format!("edits of {films} held-out films"),
+        format!(
+            "animate     keeps its picture at {animate_psnr_db:.2} dB, the autoencoder alone at {autoencoder_psnr_db:.2} dB"
+        ),
+        format!("extend      change at the seam is {extend_seam:.2} times that around it"),
+        format!("loop        change at the seam is {loop_seam:.2} times that around it"),
+    ];
+    lines.extend(remix.iter().map(|score| {
+        let (strength, structure, colour) = (score.strength, score.structure, percent(Some(score.colour)));
+        format!("remix {strength:.1}   edges correlate at {structure:.2}, {colour} have the new colour")
+    }));
+    lines
 }
 
 /// A share as people read it.
@@ -135,6 +162,7 @@ pub(crate) mod tests {
                 prompt: LabelledPrompt::from_words("a red ball <falls> & \"rolls\""),
                 videos: vec![ReadVideo { seed: 0, read, sheet: sheet.clone() }, ReadVideo { seed: 1, read, sheet }],
             }],
+            edits: None,
         }
     }
 
@@ -150,6 +178,26 @@ pub(crate) mod tests {
         assert_eq!(json, expected);
         let levels: Vec<_> = json["loss"].as_object().unwrap().keys().cloned().collect();
         assert_eq!(levels, ["0.1", "0.3", "0.5", "0.7", "0.9"]);
+    }
+
+    #[test]
+    fn edits_are_told_where_they_were_measured() {
+        let remix = vec![crate::edits::RemixScore { strength: 0.5, structure: 0.75, colour: 0.25 }];
+        let edits = EditScores {
+            films: 3,
+            animate_psnr_db: 30.5,
+            autoencoder_psnr_db: 30.75,
+            extend_seam: 1.25,
+            loop_seam: 1.5,
+            remix,
+        };
+        let report = Report { edits: Some(edits), ..sample() };
+        let table = report.table();
+        for part in ["3 held-out films", "30.50 dB", "30.75 dB", "1.25 times", "1.50 times", "0.75, 25.0 %"] {
+            assert!(table.contains(part), "{part}\n{table}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!(json["edits"]["remix"][0]["structure"], 0.75);
     }
 
     #[test]

@@ -58,6 +58,7 @@ fn settings(folder: Option<std::path::PathBuf>) -> EvaluationSettings {
             seeds: 2,
             folder,
         },
+        edits: 1,
     }
 }
 
@@ -76,6 +77,13 @@ fn a_model_is_measured_whole() {
     assert_eq!([agreement.colour.counted, agreement.camera.counted], [4, 2]);
     assert_eq!(std::fs::read_dir(folder.path().join("videos")).unwrap().count(), 4);
     assert_eq!(html::page(&report).matches("data:image/jpeg;base64,").count(), 4);
+    let edits = report.edits.as_ref().unwrap();
+    // A known picture is what the autoencoder makes of it, whatever the transformer imagines behind it.
+    assert!((edits.animate_psnr_db - edits.autoencoder_psnr_db).abs() < 0.5, "{edits:?}");
+    assert!(edits.extend_seam > 0.0 && edits.loop_seam > 0.0, "{edits:?}");
+    let strengths: Vec<f32> = edits.remix.iter().map(|score| score.strength).collect();
+    assert_eq!(strengths, evaluation::edits::STRENGTHS);
+    assert!(edits.remix.iter().all(|score| score.structure.abs() <= 1.0 && score.colour <= 1.0), "{edits:?}");
     // The same again gives the same.
     let again = evaluate(&generator, &classifier(), &settings, &mut Silent).unwrap();
     assert_eq!(again.json().unwrap(), report.json().unwrap());
@@ -90,7 +98,7 @@ fn it_stops_in_every_phase() {
         }
     }
     let generator = generator();
-    for phase in [Phase::Clips, Phase::Autoencoder, Phase::Loss, Phase::Renders, Phase::Videos] {
+    for phase in [Phase::Clips, Phase::Autoencoder, Phase::Loss, Phase::Renders, Phase::Videos, Phase::Edits] {
         let stopped = evaluate(&generator, &classifier(), &settings(None), &mut StopAt(phase));
         assert!(matches!(stopped, Err(EvaluationError::Interrupted)), "{phase:?}");
     }

@@ -52,6 +52,9 @@ pub struct Evaluate {
     /// Held-out clips on which autoencoder and loss are measured
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     clips: u64,
+    /// Held-out films that are edited, to measure what edits keep and change
+    #[arg(long, value_name = "FILMS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000))]
+    edits: u64,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -81,6 +84,7 @@ impl Evaluate {
         let settings = EvaluationSettings {
             clips: self.clips as usize,
             renders: RENDERS,
+            edits: self.edits as usize,
             prompts,
             videos: VideoSettings {
                 options: GenerationOptions {

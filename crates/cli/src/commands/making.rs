@@ -153,10 +153,7 @@ impl Making {
         let (mut made, mut clips) = (Vec::new(), Vec::new());
         for (output, seed) in outputs {
             let begun = Instant::now();
-            let latents = match &plan.edit {
-                None => generator.sample_latents(request, *seed, &mut progress)?,
-                Some(edit) => generator.sample_edit(request, edit, *seed, &mut progress)?,
-            };
+            let latents = plan.sample(generator, request, (*seed, &mut progress))?;
             let _careful = Careful::begin();
             let mut sink = output.open(plan.resolution, plan.frame_rate)?;
             let mut kept: Vec<Frame> = Vec::new();

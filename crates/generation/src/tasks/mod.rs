@@ -18,7 +18,8 @@ mod passage;
 mod remix;
 mod source;
 
-use video::{Frame, FrameRate, Resolution};
+use burn::tensor::Tensor;
+use video::{Clip, Frame, FrameRate, Resolution};
 
 pub use animate::Animate;
 pub use assembly::{Assembly, Finish, Piece};
@@ -28,7 +29,7 @@ pub use passage::Passage;
 pub use remix::Remix;
 pub use source::Source;
 
-use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest};
+use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Progress, VideoGenerator};
 
 /// A way to make a video.
 pub trait Task {
@@ -82,6 +83,23 @@ impl Plan {
         }
     }
 
+    /// Makes the latents of a video of which this is given.
+    ///
+    /// # Shapes  `[1, C, T, H, W]`
+    /// # Errors
+    /// As [`VideoGenerator::sample_latents`].
+    pub fn sample(
+        &self,
+        generator: &dyn VideoGenerator,
+        request: &GenerationRequest,
+        (seed, progress): (u64, &mut dyn Progress),
+    ) -> Result<Tensor<5>, GenerationError> {
+        match &self.edit {
+            None => generator.sample_latents(request, seed, progress),
+            Some(edit) => generator.sample_edit(request, edit, seed, progress),
+        }
+    }
+
     /// Frames of the finished video.
     pub fn num_frames(&self) -> usize {
         self.pieces.iter().map(Piece::num_frames).sum()
@@ -91,6 +109,29 @@ impl Plan {
     pub fn duration_secs(&self) -> f64 {
         self.num_frames() as f64 * self.frame_rate.frame_duration_secs()
     }
+}
+
+/// Makes the video of a task into memory.
+///
+/// # Errors
+/// [`GenerationError`] for wishes that cannot be met, and whatever goes wrong on the way.
+pub fn make(
+    generator: &dyn VideoGenerator,
+    task: &dyn Task,
+    wishes: GenerationOptions,
+    seed: u64,
+    progress: &mut dyn Progress,
+) -> Result<Clip, GenerationError> {
+    let request = generator.request(task.options(wishes))?;
+    let plan = task.plan(&request)?;
+    let latents = plan.sample(generator, &request, (seed, progress))?;
+    let (mut frames, mut assembly) = (Vec::new(), Assembly::new(&plan.pieces, &plan.finish));
+    let mut write = |frame| {
+        frames.push(frame);
+        Ok(())
+    };
+    generator.decode(latents, &mut |frame| assembly.add(frame, &mut write), progress)?;
+    Ok(Clip::new(frames, plan.frame_rate)?)
 }
 
 fn wrong(problem: impl Into<String>) -> GenerationError {
