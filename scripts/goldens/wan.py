@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the goldens of crates/wan: a tiny Wan model with random weights, and what diffusers computes with it.
+"""Makes the goldens of crates/wan: tiny Wan models with random weights, and what diffusers computes with them.
 
 Needs torch, diffusers, transformers, peft and safetensors; run from the repository's root:
 
@@ -48,9 +48,18 @@ VAE = dict(
     base_dim=2, z_dim=CHANNELS, num_res_blocks=1,
     latents_mean=[-0.7, 0.1, 0.4, -0.2], latents_std=[2.8, 1.4, 0.9, 1.9],
 )
+TI2V = GOLDENS / "ti2v"
+# As Wan2.2-TI2V-5B is to Wan 2.1: pixels in patches, levels with a way around them, and more channels.
+RESIDUAL_VAE = dict(
+    base_dim=2, decoder_base_dim=3, z_dim=6, num_res_blocks=1, is_residual=True, patch_size=2, in_channels=12,
+    out_channels=12, scale_factor_spatial=16,
+    latents_mean=[-0.7, 0.1, 0.4, -0.2, 0.3, 0.0], latents_std=[2.8, 1.4, 0.9, 1.9, 0.6, 1.1],
+)
 TEXT = dict(vocab_size=96, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=3)
 PROMPTS = ["a red ball", "  salt &amp;amp; pepper\n on a  table ", "", "a " * 600]
 tensors = {}
+# What belongs to the models beside the first, by file.
+more = {"ti2v": {}}
 
 
 def make(module, seed):
@@ -105,6 +114,20 @@ def autoencoder(model):
         tensors[f"vae.{name}.sample"] = sample
         # The picture is the input of the way back, so that it is stored once.
         tensors[f"vae.{name}.mean"] = model.encode(sample).latent_dist.mean
+
+
+def residual_autoencoder(model):
+    for name, shape in [
+        ("still", (2, 6, 1, 2, 1)),
+        ("frames5", (1, 6, 2, 1, 2)),
+        ("frames9", (1, 6, 3, 2, 1)),
+        ("frames17", (1, 6, 5, 1, 1)),
+    ]:
+        latents = torch.randn(shape) * 0.5
+        sample = model.decode(latents).sample
+        assert sample.abs().max() < 1, "clamped pixels hide mistakes"
+        found = {"latents": latents, "sample": sample, "mean": model.encode(sample).latent_dist.mean}
+        more["ti2v"].update({f"vae.{name}.{key}": value for key, value in found.items()})
 
 
 def text(model):
@@ -271,6 +294,29 @@ def loras(transformer):
         tensors[f"lora.{name}.sample"] = pipe.transformer(**inputs).sample
 
 
+def save_index(folder, index, **settings):
+    index = {"_class_name": index, "_diffusers_version": diffusers.__version__, **settings}
+    index |= {
+        "scheduler": ["diffusers", "UniPCMultistepScheduler"],
+        "text_encoder": ["transformers", "UMT5EncoderModel"],
+        "tokenizer": ["transformers", "T5TokenizerFast"],
+        "transformer": ["diffusers", "WanTransformer3DModel"],
+        "vae": ["diffusers", "AutoencoderKLWan"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index, indent=1) + "\n")
+
+
+def ti2v():
+    """A model like Wan2.2-TI2V-5B, whose text encoder and tokenizer are those of the first model."""
+    TI2V.mkdir()
+    vae = make(lambda: AutoencoderKLWan(**RESIDUAL_VAE), 11)
+    vae.decoder.conv_out.weight.mul_(0.3)
+    vae = stored(vae, TI2V / "vae", torch.float16)
+    save_index(TI2V, "WanPipeline", boundary_ratio=None, expand_timesteps=True, transformer_2=[None, None])
+    torch.manual_seed(12)
+    residual_autoencoder(vae)
+
+
 def main():
     torch.set_grad_enabled(False)
     shutil.rmtree(GOLDENS, ignore_errors=True)
@@ -286,16 +332,7 @@ def main():
     encoder = stored(encoder, MODEL / "text_encoder", torch.float32, max_shard_size="8KB")
     scheduler = UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0)
     scheduler.save_pretrained(MODEL / "scheduler")
-    index = {
-        "_class_name": "WanPipeline",
-        "_diffusers_version": diffusers.__version__,
-        "scheduler": ["diffusers", "UniPCMultistepScheduler"],
-        "text_encoder": ["transformers", "UMT5EncoderModel"],
-        "tokenizer": ["transformers", "T5TokenizerFast"],
-        "transformer": ["diffusers", "WanTransformer3DModel"],
-        "vae": ["diffusers", "AutoencoderKLWan"],
-    }
-    (MODEL / "model_index.json").write_text(json.dumps(index, indent=1) + "\n")
+    save_index(MODEL, "WanPipeline")
     torch.manual_seed(5)
     transformers_(transformer, image)
     autoencoder(vae)
@@ -304,6 +341,7 @@ def main():
     schedulers()
     pipeline(transformer, vae)
     loras(transformer)
+    ti2v()
     metadata = {
         "tolerance": "1e-4",
         "measure": "norm of the difference over the norm of the reference",
@@ -313,7 +351,9 @@ def main():
         "transformers": transformers.__version__,
         "tokenizers": tokenizers.__version__,
     }
-    save_file({name: value.contiguous() for name, value in tensors.items()}, GOLDENS / "wan.safetensors", metadata)
+    for file, found in {"wan": tensors, **more}.items():
+        found = {name: value.contiguous() for name, value in found.items()}
+        save_file(found, GOLDENS / f"{file}.safetensors", metadata)
     for path in sorted(GOLDENS.rglob("*")):
         if path.is_file():
             print(f"{path.stat().st_size:8} {path}")
