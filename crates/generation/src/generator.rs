@@ -181,7 +181,10 @@ impl Generator {
     ) -> Result<Tensor<5>, GenerationError> {
         match request.outline() {
             Some(outline) => self.sample_over_outline(request, outline, (seed, progress)),
-            None => self.sample_canvas(request, Canvas::imagined(self.noise(request.latent_sides(), seed)), progress),
+            None => {
+                let canvas = Canvas::imagined(self.noise(request.latent_sides(), seed)).with_seeds([seed]);
+                self.sample_canvas(request, canvas, progress)
+            }
         }
     }
 

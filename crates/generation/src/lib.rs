@@ -9,7 +9,8 @@
 //! | [`request`] | [`GenerationRequest`], checked once and right from then on, against the [`Abilities`] of a model |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
-//! | [`wan_generator`] | [`WanGenerator`], the same for Wan 2.1 |
+//! | [`wan_generator`] | [`WanGenerator`], the same for Wan |
+//! | `wan_denoiser` | its transformer as sampling sees it |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -32,6 +33,7 @@ pub mod pixels;
 mod preview;
 pub mod progress;
 pub mod request;
+mod wan_denoiser;
 pub mod wan_generator;
 
 pub use denoiser::ModelDenoiser;
@@ -42,4 +44,4 @@ pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};
 pub use request::{Abilities, GenerationRequest};
-pub use wan_generator::{WanGenerator, WanPrompts};
+pub use wan_generator::{WanGenerator, WanInput, WanPrompts};

@@ -8,10 +8,11 @@ mod common;
 use std::fs;
 
 use burn::tensor::{Device, Tensor};
-use common::{Goldens, goldens, rewrite, says, values};
+use common::{Goldens, goldens, relative_error, rewrite, says, values};
 use wan::{
     WanFolder,
     autoencoder::{Decoder, Encoder, StreamState},
+    transformer::TransformerInput,
 };
 
 fn folder() -> WanFolder {
@@ -60,4 +61,38 @@ fn tensors_and_sizes_that_do_not_fit_are_named() {
     fs::write(place("config.json"), plain.replace(r#""decoder_base_dim": 3"#, r#""decoder_base_dim": 4"#)).unwrap();
     let error = Decoder::load(copy.path(), &Device::flex()).unwrap_err();
     says(&error.to_string(), &["autoencoder", "has shape", "more"]);
+}
+
+#[test]
+fn the_transformer_takes_a_timestep_for_each_token_as_diffusers_does() {
+    let (goldens, transformer) = (Goldens::of("ti2v"), folder().transformer(&Device::flex()).unwrap());
+    let get = |name: &str| goldens.get(&format!("transformer.tokens.{name}"));
+    let timesteps = values(goldens.get::<2>("transformer.tokens.timestep"));
+    let text: Tensor<3> = goldens.get("transformer.tokens.encoder_hidden_states");
+    let run = |timesteps: &[f32]| {
+        let (hidden_states, encoder_hidden_states) = (get("hidden_states"), text.clone());
+        let encoder_hidden_states_image = None;
+        let input = TransformerInput { hidden_states, timesteps, encoder_hidden_states, encoder_hidden_states_image };
+        transformer.forward(input)
+    };
+    goldens.compare("transformer.tokens.sample", run(&timesteps).unwrap());
+    // The same for all tokens of a clip is the same as one for the clip.
+    let of_tokens: Vec<f32> = [[500.0; 12], [7.0; 12]].concat();
+    let error = relative_error(&values(run(&of_tokens).unwrap()), &values(run(&[500.0, 7.0]).unwrap()));
+    assert!(error < 1e-6, "{error}");
+    let message = run(&timesteps[..23]).unwrap_err().to_string();
+    says(&message, &["timestep", "[2, 12], one for each token", "[23]"]);
+}
+
+#[test]
+fn an_index_that_says_neither_yes_nor_no_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |value: &str| {
+        let text = format!(r#"{{"_class_name": "WanPipeline", "expand_timesteps": {value}}}"#);
+        fs::write(folder.path().join("model_index.json"), text).unwrap();
+        WanFolder::open(folder.path())
+    };
+    assert!(said("true").unwrap().expands_timesteps());
+    assert!(!said("null").unwrap().expands_timesteps());
+    says(&said("\"yes\"").unwrap_err().to_string(), &["model_index.json", "expand_timesteps", "true or false"]);
 }
