@@ -27,6 +27,7 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+from diffusers.schedulers import scheduling_flow_match_euler_discrete
 from safetensors.torch import save_file
 
 GOLDENS = Path("crates/diffusion/tests/goldens")
@@ -90,10 +91,31 @@ def unipc(steps):
     return scheduler, scheduler.sigmas
 
 
+SEEDS = (5, 9)
+
+
+def fresh_noise(level):
+    """What crates/diffusion adds on the way to a level, one seed for each clip."""
+    first = struct.unpack("<I", struct.pack("<f", level))[0] << 32
+    _, channels, frames, height, width = SHAPE
+    noise = [[gaussians(seed, first + frame, channels * height * width) for frame in range(frames)] for seed in SEEDS]
+    noise = np.array(noise).reshape(len(SEEDS), frames, channels, height, width).swapaxes(1, 2)
+    return torch.from_numpy(noise.astype(np.float32))
+
+
+def dmd(steps):
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0, stochastic_sampling=True)
+    scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps))
+    # Its noise is asked for after the last step too, where nothing of it is taken.
+    levels = iter(scheduler.sigmas[1:].tolist())
+    scheduling_flow_match_euler_discrete.randn_tensor = lambda *_, **__: fresh_noise(next(levels))
+    return scheduler, scheduler.sigmas
+
+
 def sampler_goldens():
     noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
     tensors = {"initial": noise}
-    makers = {"euler": euler, "heun": heun, "dpmpp-2m": dpmpp_2m, "unipc": unipc}
+    makers = {"euler": euler, "heun": heun, "dpmpp-2m": dpmpp_2m, "unipc": unipc, "dmd": dmd}
     for name, make in makers.items():
         for steps in STEPS:
             scheduler, sigmas = make(steps)

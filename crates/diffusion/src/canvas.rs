@@ -17,6 +17,8 @@ pub struct Canvas {
     pub latents: Tensor<5>,
     /// `[B, 1, T, H, W]`: 0 is known, 1 is to be imagined, between is known roughly.
     pub start: Tensor<5>,
+    /// For each clip what a sampler that adds noise on its way draws it from, see [`fresh_noise`](crate::fresh_noise).
+    pub seeds: Vec<u64>,
 }
 
 impl Canvas {
@@ -26,7 +28,13 @@ impl Canvas {
     pub fn imagined(noise: Tensor<5>) -> Self {
         let [b, _, t, h, w] = noise.dims();
         let start = Tensor::ones([b, 1, t, h, w], (&noise.device(), DType::F32));
-        Self { latents: noise.cast(DType::F32), start }
+        Self { latents: noise.cast(DType::F32), start, seeds: vec![0; b] }
+    }
+
+    /// The same with the seeds, one for each clip, that samplers draw further noise from.
+    #[must_use]
+    pub fn with_seeds(self, seeds: impl Into<Vec<u64>>) -> Self {
+        Self { seeds: seeds.into(), ..self }
     }
 
     /// A canvas on which data are known as far as `start` says: noise is mixed in up to each position's level.
@@ -42,7 +50,7 @@ impl Canvas {
         let (data, start) = (data.cast(DType::F32), start.cast(DType::F32));
         let known = start.clone().equal_elem(0.0).expand(dims);
         let latents = noised(data.clone(), noise.cast(DType::F32), start.clone()).mask_where(known, data);
-        Ok(Self { latents, start })
+        Ok(Self { latents, start, seeds: vec![0; b] })
     }
 
     /// A canvas for a remix: everything is known roughly, noised up to `strength`.

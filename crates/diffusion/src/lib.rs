@@ -16,7 +16,7 @@
 //! | [`Denoiser`], [`Progress`] | what a sampler asks, and to whom it reports |
 //! | [`schedule`] | falling noise levels for sampling, and the shift by number of tokens |
 //! | [`training_levels`] | which levels a training clip is noised to |
-//! | [`samplers`] | Euler, Heun, DPM-Solver++ 2M, UniPC, and the names by which one picks them |
+//! | [`samplers`] | Euler, Heun, DPM-Solver++ 2M, UniPC, DMD, and the names by which one picks them |
 //! | [`guidance`] | classifier-free guidance as a denoiser around two |
 //! | [`OneLevel`] | canvases for models that know one level for a whole clip |
 //! | [`noise`] | Gaussian noise that is the same on every machine |
@@ -38,7 +38,7 @@ pub use canvas::{Canvas, levels_per_frame, noised, velocity_target};
 pub use denoiser::{Denoiser, Progress, Silent};
 pub use error::DiffusionError;
 pub use guidance::{Guidance, Guided};
-pub use noise::noise;
+pub use noise::{fresh_noise, noise};
 pub use one_level::OneLevel;
 pub use samplers::Sampler;
 pub use schedule::Schedule;

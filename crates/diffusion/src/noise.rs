@@ -5,18 +5,38 @@ use rand::RngCore;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::Sigma;
+
 /// Standard Gaussian noise, one seed per batch element.
 ///
 /// The same seed gives the same bits on every machine, device and number of threads, whatever else is in the
 /// batch. Every latent frame draws from its own stream, so that a longer clip begins with a shorter one's noise.
 ///
 /// # Shapes  `[C, T, H, W]` and B seeds → `[B, C, T, H, W]`
-pub fn noise([channels, frames, height, width]: [usize; 4], seeds: &[u64], device: &Device) -> Tensor<5> {
+pub fn noise(shape: [usize; 4], seeds: &[u64], device: &Device) -> Tensor<5> {
+    noise_of_streams(shape, seeds, (0, device))
+}
+
+/// Further noise of the same seeds, other noise for each level to which something is noised with it.
+///
+/// It is none of what [`noise`] gives. Since the level names it, a walk that begins further down meets the same noise.
+///
+/// # Shapes  `[C, T, H, W]` and B seeds → `[B, C, T, H, W]`
+pub fn fresh_noise(shape: [usize; 4], seeds: &[u64], level: Sigma, device: &Device) -> Tensor<5> {
+    noise_of_streams(shape, seeds, (u64::from(level.value().to_bits()) << 32, device))
+}
+
+/// Noise whose latent frames draw from the streams that follow on the first.
+fn noise_of_streams(
+    [channels, frames, height, width]: [usize; 4],
+    seeds: &[u64],
+    (first, device): (u64, &Device),
+) -> Tensor<5> {
     let frame_len = channels * height * width;
     let mut values = Vec::with_capacity(seeds.len() * frames * frame_len);
     for &seed in seeds {
         for frame in 0..frames {
-            values.extend(normal_numbers(stream(seed, frame as u64)).take(frame_len));
+            values.extend(normal_numbers(stream(seed, first + frame as u64)).take(frame_len));
         }
     }
     // [B, T, C, H, W]
@@ -82,6 +102,17 @@ mod tests {
         let second = values([2, 3, 4, 5], &[3, 11]);
         assert_eq!(alone, second[alone.len()..]);
         assert_ne!(alone, second[..alone.len()]);
+    }
+
+    #[test]
+    fn every_level_has_noise_of_its_own() {
+        let fresh = |level| {
+            let noise = fresh_noise([2, 3, 4, 5], &[11], Sigma::new(level).unwrap(), &Device::default());
+            noise.try_into_vec_as::<f32>().unwrap()
+        };
+        assert_eq!(fresh(0.5), fresh(0.5));
+        assert_ne!(fresh(0.5), fresh(0.25));
+        assert_ne!(fresh(0.5), values([2, 3, 4, 5], &[11]));
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl<D: Denoiser> Denoiser for OneLevel<'_, D> {
         let more = (-left + sigma.value() * sigma.value()).clamp_min(0.0).sqrt().mask_fill(rests.bool_not(), 0.0);
         let latents = share * canvas.latents.clone() + more * self.noise.clone().cast(DType::F32);
         let start = Tensor::ones(canvas.start.dims(), &latents.device());
-        self.denoiser.velocity(&Canvas { latents, start }, sigma)
+        self.denoiser.velocity(&Canvas { latents, start, seeds: canvas.seeds.clone() }, sigma)
     }
 }
 

@@ -160,6 +160,15 @@ fn a_velocity_that_is_not_finite_names_its_step() {
 }
 
 #[test]
+fn a_canvas_without_its_seeds_is_refused_by_what_adds_noise() {
+    let sigmas = Schedule::Linear.sigmas(2).unwrap();
+    let sample = |seeds: &[u64]| Sampler::Dmd.sample(&mixture, imagined().with_seeds(seeds), &sigmas, &mut Silent);
+    let message = sample(&[1, 2]).unwrap_err().to_string();
+    assert!(message.contains("the seeds of a canvas must have the shape [1], one for each clip"), "{message}");
+    assert_ne!(values(sample(&[1]).unwrap().latents), values(sample(&[2]).unwrap().latents));
+}
+
+#[test]
 fn a_velocity_of_another_shape_is_refused() {
     let broken = |canvas: &Canvas, _: Sigma| Ok(canvas.start.clone());
     let sigmas = Schedule::Linear.sigmas(2).unwrap();

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use diffusion::{Canvas, DiffusionError, Sigma};
-use models::autoencoder::{SPATIAL_FACTOR, TEMPORAL_FACTOR};
+use models::autoencoder::TEMPORAL_FACTOR;
 use video::Frame;
 
 use crate::{GenerationError, GenerationRequest, pixels::pixels_from_frames};
@@ -74,11 +74,11 @@ impl Edit {
         if mask.len() != pixels * request.num_frames() {
             return Err(wrong(format!("the mask has {} numbers for {} pixels", mask.len(), pixels * frames.len())));
         }
+        let factor = request.resolution().width() as usize / width;
         let mut levels = vec![0.0; sides.iter().product()];
         for (index, _) in mask.iter().enumerate().filter(|(_, masked)| **masked) {
             let (frame, pixel) = (index / pixels, index % pixels);
-            let (row, column) = (pixel / (width * SPATIAL_FACTOR), pixel % (width * SPATIAL_FACTOR));
-            let (row, column) = (row / SPATIAL_FACTOR, column / SPATIAL_FACTOR);
+            let (row, column) = (pixel / (width * factor) / factor, pixel % (width * factor) / factor);
             levels[(frame.div_ceil(TEMPORAL_FACTOR) * height + row) * width + column] = 1.0;
         }
         if levels.iter().all(|level| *level == 0.0) {

@@ -124,7 +124,7 @@ impl VideoGenerator for Generator {
             }
             _ => {
                 let latents = self.bundle.autoencoder.encode(edit.pixels(&self.device));
-                let canvas = edit.canvas(latents, self.noise(request.latent_sides(), seed))?;
+                let canvas = edit.canvas(latents, self.noise(request.latent_sides(), seed))?.with_seeds([seed]);
                 let course = self.course(request, sigmas.len() - 1, progress)?;
                 self.walk(request, (canvas, &sigmas), (&course, 0))
             }
@@ -234,7 +234,10 @@ impl Generator {
     ) -> Result<Tensor<5>, GenerationError> {
         match request.outline() {
             Some(outline) => self.sample_over_outline(request, (outline, None), (seed, progress)),
-            None => self.sample_canvas(request, Canvas::imagined(self.noise(request.latent_sides(), seed)), progress),
+            None => {
+                let canvas = Canvas::imagined(self.noise(request.latent_sides(), seed)).with_seeds([seed]);
+                self.sample_canvas(request, canvas, progress)
+            }
         }
     }
 

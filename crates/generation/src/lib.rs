@@ -9,10 +9,11 @@
 //! | [`request`] | [`GenerationRequest`], checked once and right from then on, against the [`Abilities`] of a model |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
-//! | [`wan_generator`] | [`WanGenerator`], the same for Wan 2.1 |
-//! | `wan_memory` | whether a video of Wan 2.1 fits into memory, and which would |
 //! | [`edit`] | [`Edit`], what is given of a video before it is made |
 //! | [`tasks`] | what can be made out of pictures and clips |
+//! | [`wan_generator`] | [`WanGenerator`], the same for Wan |
+//! | `wan_denoiser` | its transformer as sampling sees it |
+//! | `wan_memory` | whether a video of Wan fits into memory, and which would |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -37,6 +38,7 @@ mod preview;
 pub mod progress;
 pub mod request;
 pub mod tasks;
+mod wan_denoiser;
 pub mod wan_generator;
 mod wan_memory;
 
@@ -49,4 +51,4 @@ pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};
 pub use request::{Abilities, GenerationRequest};
-pub use wan_generator::{WanGenerator, WanPrompts};
+pub use wan_generator::{WanGenerator, WanInput, WanPrompts};

@@ -8,10 +8,6 @@ use video::{FrameRate, Resolution};
 
 use crate::GenerationError;
 
-/// Both sides of a picture are multiples of this: the pixels of one patch.
-pub const SIDE_STEP: u32 = (SPATIAL_FACTOR * PATCH) as u32;
-/// Shortest side in pixels.
-pub const MIN_SIDE: u32 = 2 * SIDE_STEP;
 /// Most frames.
 pub const MAX_FRAMES: usize = 1025;
 /// How far a duration in seconds may be from one that works: what three decimals cannot say.
@@ -20,6 +16,8 @@ const SECONDS_TOLERANCE: f64 = 0.001;
 /// How large the videos of a model may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Pixels along each side of a latent position.
+    pub spatial_factor: u32,
     /// Longest side in pixels.
     pub max_side: u32,
     /// Most tokens of one video, which bounds memory and time.
@@ -28,7 +26,22 @@ pub struct Limits {
 
 impl Limits {
     /// The limits of misora's own models.
-    pub const OWN: Self = Self { max_side: 1024, max_tokens: 8192 };
+    pub const OWN: Self = Self { spatial_factor: SPATIAL_FACTOR as u32, max_side: 1024, max_tokens: 8192 };
+
+    /// Both sides of a picture are multiples of this: the pixels of one patch.
+    pub const fn side_step(self) -> u32 {
+        self.spatial_factor * PATCH as u32
+    }
+
+    /// Shortest side in pixels.
+    pub const fn min_side(self) -> u32 {
+        2 * self.side_step()
+    }
+
+    /// Tokens of one latent frame.
+    pub const fn tokens_per_frame(self, resolution: Resolution) -> usize {
+        (resolution.width() / self.side_step()) as usize * (resolution.height() / self.side_step()) as usize
+    }
 
     /// Checks a picture's size.
     ///
@@ -43,7 +56,12 @@ impl Limits {
         Err(GenerationError::Size {
             width,
             height,
-            rule: format!("both sides must be multiples of {SIDE_STEP} from {MIN_SIDE} to {}", self.max_side),
+            rule: format!(
+                "both sides must be multiples of {} from {} to {}",
+                self.side_step(),
+                self.min_side(),
+                self.max_side
+            ),
             nearest: one_or_two(smaller, larger),
         })
     }
@@ -54,12 +72,12 @@ impl Limits {
     /// [`GenerationError::TooManyTokens`] with what would fit.
     pub fn check_tokens(self, resolution: Resolution, num_frames: usize) -> Result<usize, GenerationError> {
         let latent_frames = num_frames / TEMPORAL_FACTOR + 1;
-        let tokens = latent_frames * tokens_per_frame(resolution);
+        let tokens = latent_frames * self.tokens_per_frame(resolution);
         if tokens <= self.max_tokens {
             return Ok(tokens);
         }
-        let frames = (self.max_tokens / tokens_per_frame(resolution)).saturating_sub(1) * TEMPORAL_FACTOR + 1;
-        let side = (self.max_tokens / latent_frames).isqrt() as u32 * SIDE_STEP;
+        let frames = (self.max_tokens / self.tokens_per_frame(resolution)).saturating_sub(1) * TEMPORAL_FACTOR + 1;
+        let side = (self.max_tokens / latent_frames).isqrt() as u32 * self.side_step();
         Err(GenerationError::TooManyTokens {
             width: resolution.width(),
             height: resolution.height(),
@@ -74,8 +92,8 @@ impl Limits {
 
     /// The nearest sides that work, below and above; twice the same when it works itself or lies out of range.
     fn nearest_sides(self, side: u32) -> [u32; 2] {
-        let inside = side.clamp(MIN_SIDE, self.max_side);
-        [inside / SIDE_STEP * SIDE_STEP, inside.next_multiple_of(SIDE_STEP)]
+        let (inside, step) = (side.clamp(self.min_side(), self.max_side), self.side_step());
+        [inside / step * step, inside.next_multiple_of(step)]
     }
 }
 
@@ -124,11 +142,6 @@ pub fn frames_from_seconds(seconds: f64, frame_rate: FrameRate) -> Result<usize,
         return wrong(format!("the nearest: {} s", nearest.join(" s or ")));
     }
     Ok(steps as usize * TEMPORAL_FACTOR + 1)
-}
-
-/// Tokens of one latent frame.
-pub fn tokens_per_frame(resolution: Resolution) -> usize {
-    (resolution.width() / SIDE_STEP) as usize * (resolution.height() / SIDE_STEP) as usize
 }
 
 fn one_or_two(below: String, above: String) -> String {

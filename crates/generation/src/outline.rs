@@ -12,15 +12,12 @@ use burn::tensor::{
 use diffusion::{Canvas, Schedule, Sigma};
 use video::Resolution;
 
-use crate::{
-    Edit, GenerationError, GenerationRequest, Generator, Progress,
-    limits::{MIN_SIDE, SIDE_STEP, tokens_per_frame},
-};
+use crate::{Edit, GenerationError, GenerationRequest, Generator, Progress, limits::Limits};
 
 /// How many times smaller an outline is on each side.
 const FACTOR: u32 = 2;
 /// An outline shows too little below this.
-const MIN_OUTLINE_SIDE: u32 = MIN_SIDE + SIDE_STEP;
+const MIN_OUTLINE_SIDE: u32 = Limits::OWN.min_side() + Limits::OWN.side_step();
 
 /// The small version that a video begins as.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,13 +42,13 @@ impl Outline {
         latent_frames: usize,
         (steps, strength): (usize, Sigma),
     ) -> Result<Option<Self>, GenerationError> {
-        let half = |side: u32| (side.is_multiple_of(FACTOR * SIDE_STEP)).then_some(side / FACTOR);
+        let half = |side: u32| (side.is_multiple_of(FACTOR * Limits::OWN.side_step())).then_some(side / FACTOR);
         let (Some(width), Some(height)) = (half(video.width()), half(video.height())) else { return Ok(None) };
         if width.min(height) < MIN_OUTLINE_SIDE {
             return Ok(None);
         }
         let resolution = Resolution::new(width, height)?;
-        let schedule = |size| Schedule::for_tokens(latent_frames * tokens_per_frame(size));
+        let schedule = |size| Schedule::for_tokens(latent_frames * Limits::OWN.tokens_per_frame(size));
         Ok(Some(Self {
             resolution,
             sigmas: schedule(resolution).sigmas(steps)?,
@@ -87,7 +84,8 @@ impl Generator {
                 let start = edit.half_start(&noise.device());
                 Canvas::noised(autoencoder.encode(pixels), noise, start)?
             }
-        };
+        }
+        .with_seeds([seed]);
         let course = self.course(request, outline.total_steps(), progress)?;
         let small = self.walk(request, (canvas, &outline.sigmas), (&course, 0))?;
 
@@ -102,7 +100,8 @@ impl Generator {
                 let data = known.mask_where(is_unknown, data);
                 Canvas::noised(data, noise, start.clamp_max(outline.strength.value()))?
             }
-        };
+        }
+        .with_seeds([!seed]);
         self.walk(request, (canvas, &outline.refining_sigmas), (&course, outline.sigmas.len() - 1))
     }
 }

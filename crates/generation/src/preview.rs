@@ -12,8 +12,7 @@ use video::{Clip, FrameRate};
 
 use crate::{GenerationError, Phase, Progress, pixels::frames_from_pixels};
 
-/// Pixels on each side of a latent position, and of what is shown of it.
-const SPATIAL_FACTOR: usize = 8;
+/// Pixels on each side of what is shown of a latent position.
 const SHOWN_FACTOR: usize = 4;
 /// Frames that a latent frame stands for.
 const TEMPORAL_FACTOR: u32 = 4;
@@ -35,7 +34,7 @@ pub(crate) struct LatentColours {
 }
 
 impl LatentColours {
-    /// Fits colours on pictures that an autoencoder encodes, `[1, 3, 1, H, W]` → `[1, C, 1, H/8, W/8]`.
+    /// Fits colours on pictures that an autoencoder encodes, `[1, 3, 1, H, W]` → `[1, C, 1, h, w]`.
     ///
     /// # Errors
     /// Those of `encode`.
@@ -48,14 +47,12 @@ impl LatentColours {
         for seed in 0..PICTURES {
             let picture = patches(seed, device);
             let latents = encode(picture.clone())?;
-            channels = latents.dims()[1];
+            let [_, found, _, side, _] = latents.dims();
+            channels = found;
             features.extend(positions(latents)?);
-            let side = PICTURE_SIDE / SPATIAL_FACTOR;
-            let means = picture
-                .reshape([3, side, SPATIAL_FACTOR, side, SPATIAL_FACTOR])
-                .mean_dim(2)
-                .mean_dim(4)
-                .reshape([1, 3, 1, side, side]);
+            let factor = PICTURE_SIDE / side;
+            let means =
+                picture.reshape([3, side, factor, side, factor]).mean_dim(2).mean_dim(4).reshape([1, 3, 1, side, side]);
             targets.extend(positions(means)?);
         }
         let fitted = least_squares(&features, &targets, channels);
@@ -175,6 +172,8 @@ fn least_squares(features: &[f32], targets: &[f32], channels: usize) -> Vec<f32>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SPATIAL_FACTOR: usize = 8;
 
     #[test]
     fn a_linear_code_is_found_again() {

@@ -1,11 +1,7 @@
 //! A request that is right: checked once, when it is made.
 
 use diffusion::{DiffusionError, Guidance, Sampler, Schedule, Sigma};
-use models::{
-    BundleInfo,
-    autoencoder::{SPATIAL_FACTOR, TEMPORAL_FACTOR},
-    transformer::CameraPose,
-};
+use models::{BundleInfo, autoencoder::TEMPORAL_FACTOR, transformer::CameraPose};
 use video::{FrameRate, Resolution};
 
 use crate::{
@@ -74,7 +70,14 @@ impl Levels {
         let sigmas = Schedule::for_tokens(num_tokens).sigmas(steps)?;
         match self {
             Self::ByTokens => Ok(sigmas),
-            Self::Wan(scheduler) => scheduler.sigmas(steps).into_iter().map(Sigma::new).collect(),
+            Self::Wan(scheduler) => match scheduler.only_num_inference_steps() {
+                Some(only) if only != steps => Err(DiffusionError::Schedule {
+                    problem: format!(
+                        "the model was distilled to {only} steps and makes nothing in {steps}; leave their number out"
+                    ),
+                }),
+                _ => scheduler.sigmas(steps).into_iter().map(Sigma::new).collect(),
+            },
         }
     }
 }
@@ -86,6 +89,7 @@ pub struct GenerationRequest {
     negative_prompt: String,
     resolution: Resolution,
     num_frames: usize,
+    latent_sides: [usize; 3],
     frame_rate: FrameRate,
     sigmas: Vec<Sigma>,
     outline: Option<Outline>,
@@ -121,6 +125,7 @@ impl GenerationRequest {
             Length::Frames(num_frames) => limits::check_frames(num_frames)?,
             Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate)?,
         };
+        let latent_side = |side: u32| (side / abilities.limits.spatial_factor) as usize;
         let num_tokens = abilities.limits.check_tokens(resolution, num_frames)?;
         let steps = options.num_inference_steps.unwrap_or(abilities.num_inference_steps);
         let outline = checked_outline((options.outline_strength, abilities), (resolution, num_frames, steps))?;
@@ -130,6 +135,11 @@ impl GenerationRequest {
             negative_prompt,
             resolution,
             num_frames,
+            latent_sides: [
+                num_frames / TEMPORAL_FACTOR + 1,
+                latent_side(resolution.height()),
+                latent_side(resolution.width()),
+            ],
             frame_rate,
             sigmas: abilities.levels.sigmas(num_tokens, steps)?,
             outline,
@@ -209,11 +219,7 @@ impl GenerationRequest {
 
     /// Latent frames, height and width: `[T, H, W]`.
     pub const fn latent_sides(&self) -> [usize; 3] {
-        [
-            self.num_frames / TEMPORAL_FACTOR + 1,
-            self.resolution.height() as usize / SPATIAL_FACTOR,
-            self.resolution.width() as usize / SPATIAL_FACTOR,
-        ]
+        self.latent_sides
     }
 }
 

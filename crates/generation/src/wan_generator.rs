@@ -1,17 +1,17 @@
-//! Wan 2.1 text to video: prompt, sampling and decoding with the parts of a folder that others published.
+//! Wan 2.1 and the 5B model of Wan 2.2, also as FastVideo distilled them: prompt, sampling and decoding with the parts of a folder that others published.
 //!
 //! Each part is read when it is needed and let go when it has done its work, so that memory holds one at a time.
 
 use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor};
-use diffusion::{Canvas, Denoiser, DiffusionError, Guided, OneLevel, Sampler, Sigma};
+use diffusion::{Canvas, Guided, OneLevel, Sampler, Sigma};
 use video::{Frame, VideoError};
 use wan::{
-    Lora, SchedulerConfig, WanError, WanFolder,
-    autoencoder::{StreamState, tiles::WHOLE_SIDE},
+    Lora, Pipeline, SchedulerConfig, WanError, WanFolder,
+    autoencoder::{AutoencoderConfig, StreamState, tiles::WHOLE_SIDE},
     text::{MAX_TOKENS, TextEncoder, TextInput, Tokenizer},
-    transformer::{Precision, Transformer, TransformerInput},
+    transformer::Precision,
 };
 
 use crate::{
@@ -20,20 +20,36 @@ use crate::{
     pixels::frames_from_pixels,
     preview::{Course, LatentColours},
     request::Levels,
+    wan_denoiser::{Timesteps, WanDenoiser, padded},
     wan_memory::{Video, WanMemory},
 };
 
 /// Frames that a latent frame stands for, but for the first.
 const TEMPORAL_FACTOR: usize = 4;
+/// Pixels along each side of a latent position: of Wan 2.1, and of the 5B model of Wan 2.2.
+const SPATIAL_FACTOR: usize = 8;
+const LARGE_SPATIAL_FACTOR: usize = 16;
 
-/// A Wan 2.1 folder that makes videos.
+/// A Wan folder that makes videos.
 #[derive(Clone, Debug)]
 pub struct WanGenerator {
     folder: WanFolder,
     scheduler: SchedulerConfig,
+    autoencoder: AutoencoderConfig,
     device: Device,
     /// Pixels along a side up to which frames are decoded in one piece.
     tile: usize,
+}
+
+/// What a video is made of besides its request.
+#[derive(Clone, Debug)]
+pub struct WanInput {
+    /// What all of it begins as, `[1, C, T, H, W]`.
+    pub noise: Tensor<5>,
+    /// What samplers draw further noise from.
+    pub seed: u64,
+    /// What it shows.
+    pub prompts: WanPrompts,
 }
 
 /// A prompt and what guidance leads away from, each as `[1, N, D]`.
@@ -46,14 +62,23 @@ pub struct WanPrompts {
 }
 
 impl WanGenerator {
-    /// Opens a folder in the layout of diffusers. Its parts are not read yet.
+    /// Opens a folder in the layout of diffusers. No weight is read yet.
     ///
     /// # Errors
     /// [`GenerationError::Wan`] when it is not one, or of another architecture.
     pub fn open(path: &Path, device: &Device) -> Result<Self, GenerationError> {
         let folder = WanFolder::open(path)?;
         let scheduler = folder.scheduler()?;
-        Ok(Self { folder, scheduler, device: device.clone(), tile: WHOLE_SIDE })
+        let autoencoder = folder.autoencoder_config()?;
+        let (time, space) = (autoencoder.temporal_factor(), autoencoder.spatial_factor());
+        if time != TEMPORAL_FACTOR || ![SPATIAL_FACTOR, LARGE_SPATIAL_FACTOR].contains(&space) {
+            let reason = format!(
+                "its autoencoder makes {time} frames of {space}x{space} pixels one latent position; videos are made with \
+                 those that make it of {TEMPORAL_FACTOR} frames and 8x8 or 16x16 pixels"
+            );
+            return Err(WanError::Config { path: path.join("vae"), reason }.into());
+        }
+        Ok(Self { folder, scheduler, autoencoder, device: device.clone(), tile: WHOLE_SIDE })
     }
 
     /// The same with what these files add to its transformer.
@@ -76,20 +101,37 @@ impl WanGenerator {
         Self { tile, ..self }
     }
 
-    /// What it can make: up to 1280 pixels and 81 frames of 1280×720.
-    pub const fn abilities(&self) -> Abilities {
+    /// What it can make, and makes when nothing is said.
+    ///
+    /// Source: the configurations of the Wan team for Wan 2.1's small model and for Wan 2.2's 5B model, `FastWanT2V480P` of
+    /// FastVideo for what it distilled
+    pub fn abilities(&self) -> Abilities {
+        let is_large = self.autoencoder.spatial_factor() == LARGE_SPATIAL_FACTOR;
+        let is_distilled = self.folder.pipeline() == Pipeline::Dmd;
+        // All of the longest that it was trained for, at its largest size.
+        let max_tokens = if is_large { 27_280 } else { 75_600 };
+        let (size, num_frames, frame_rate) = match (is_large, is_distilled) {
+            (true, _) => ([1280, 704], 121, 24),
+            (false, true) => ([832, 448], 61, 16),
+            (false, false) => ([832, 480], 81, 16),
+        };
         Abilities {
-            limits: Limits { max_side: 1280, max_tokens: 75_600 },
+            limits: Limits {
+                spatial_factor: if is_large { LARGE_SPATIAL_FACTOR as u32 } else { SPATIAL_FACTOR as u32 },
+                max_side: 1280,
+                max_tokens,
+            },
             prompt_tokens: MAX_TOKENS,
-            frame_rate: 16,
-            size: [832, 480],
-            num_frames: 81,
-            num_inference_steps: 50,
-            guidance_scale: 5.0,
+            frame_rate,
+            size,
+            num_frames,
+            num_inference_steps: self.scheduler.only_num_inference_steps().unwrap_or(50),
+            guidance_scale: if is_distilled { 1.0 } else { 5.0 },
             outline_strength: None,
             sampler: match self.scheduler {
                 SchedulerConfig::UniPc { .. } => Sampler::UniPc,
                 SchedulerConfig::FlowMatchEuler { .. } => Sampler::Euler,
+                SchedulerConfig::Dmd => Sampler::Dmd,
             },
             levels: Levels::Wan(self.scheduler),
         }
@@ -113,21 +155,22 @@ impl WanGenerator {
 
     /// Makes latents out of noise.
     ///
-    /// # Shapes  noise and the result: `[1, C, T, H, W]`
+    /// # Shapes  `[1, C, T, H, W]`, as the noise
     /// # Errors
     /// [`GenerationError::Interrupted`] when `progress` wants to stop, and whatever goes wrong on the way.
     pub fn sample(
         &self,
         request: &GenerationRequest,
-        noise: Tensor<5>,
-        prompts: WanPrompts,
+        input: WanInput,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        self.walk(request, (Canvas::imagined(noise), request.sigmas(), None), prompts, progress)
+        let WanInput { noise, seed, prompts } = input;
+        let canvas = Canvas::imagined(noise).with_seeds([seed]);
+        self.walk(request, (canvas, request.sigmas(), None), prompts, progress)
     }
 
-    /// Walks a canvas down the given levels. Where it is known in part, noise says so: what is known is noised with that
-    /// for the model to look at, which knows one level for a whole clip.
+    /// Walks a canvas down the given levels. Where it is known in part, and the model knows one level for a whole clip, noise
+    /// says so: what is known is noised with that for the model to look at.
     fn walk(
         &self,
         request: &GenerationRequest,
@@ -137,10 +180,12 @@ impl WanGenerator {
     ) -> Result<Tensor<5>, GenerationError> {
         let course = Course::begin(progress, (sigmas.len() - 1, request.frame_rate()), || self.colours())?;
         let transformer = self.folder.transformer(&self.device)?;
+        let timesteps = if self.folder.expands_timesteps() { Timesteps::OfTokens } else { Timesteps::OfClip };
         let denoiser = |embeds: Tensor<3>| WanDenoiser {
             transformer: &transformer,
             prompt_embeds: padded(embeds),
             scheduler: self.scheduler,
+            timesteps,
         };
         let (conditional, unconditional) = (denoiser(prompts.prompt), denoiser(prompts.negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
@@ -175,7 +220,8 @@ impl VideoGenerator for WanGenerator {
     }
 
     fn check_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
-        WanMemory::open(&self.folder, self.tile)?.check(Video::of(request, machine.threads), machine.available_bytes)
+        WanMemory::open(&self.folder, self.abilities().limits, self.tile)?
+            .check(Video::of(request, machine.threads), machine.available_bytes)
     }
 
     fn sample_latents(
@@ -184,11 +230,10 @@ impl VideoGenerator for WanGenerator {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let channels = self.folder.latent_channels()?;
         let prompts = self.embed(request)?;
         let [t, h, w] = request.latent_sides();
-        let noise = diffusion::noise([channels, t, h, w], &[seed], &self.device);
-        self.sample(request, noise, prompts, progress)
+        let noise = diffusion::noise([self.autoencoder.z_dim, t, h, w], &[seed], &self.device);
+        self.sample(request, WanInput { noise, seed, prompts }, progress)
     }
 
     fn sample_edit(
@@ -205,8 +250,10 @@ impl VideoGenerator for WanGenerator {
         };
         let [_, channels, t, h, w] = latents.dims();
         let noise = diffusion::noise([channels, t, h, w], &[seed], &self.device);
-        let (canvas, sigmas) = (edit.canvas(latents, noise.clone())?, edit.sigmas(request.sigmas())?);
-        self.walk(request, (canvas, &sigmas, Some(&noise)), prompts, progress)
+        let canvas = edit.canvas(latents, noise.clone())?.with_seeds([seed]);
+        let sigmas = edit.sigmas(request.sigmas())?;
+        let noise = (!self.folder.expands_timesteps()).then_some(&noise);
+        self.walk(request, (canvas, &sigmas, noise), prompts, progress)
     }
 
     fn decode(
@@ -244,34 +291,7 @@ impl VideoGenerator for WanGenerator {
     }
 }
 
-/// A transformer with a prompt, as sampling sees it.
-struct WanDenoiser<'a> {
-    transformer: &'a Transformer,
-    /// `[1, N, D]`.
-    prompt_embeds: Tensor<3>,
-    scheduler: SchedulerConfig,
-}
-
-impl Denoiser for WanDenoiser<'_> {
-    fn velocity(&self, canvas: &Canvas, sigma: Sigma) -> Result<Tensor<5>, DiffusionError> {
-        let input = TransformerInput {
-            hidden_states: canvas.latents.clone(),
-            timesteps: &[self.scheduler.timestep(sigma.value())],
-            encoder_hidden_states: self.prompt_embeds.clone(),
-            encoder_hidden_states_image: None,
-        };
-        self.transformer.forward(input).map_err(DiffusionError::denoiser)
-    }
-}
-
 fn embed(encoder: &TextEncoder, tokenizer: &Tokenizer, text: &str) -> Result<Tensor<3>, WanError> {
     let ids = tokenizer.encode(text)?;
     encoder.forward(&TextInput { ids: &ids, present: &vec![true; ids.len()], length: ids.len() })
-}
-
-/// The model was trained with prompts of 512 tokens, zeros behind the last one.
-fn padded(embeds: Tensor<3>) -> Tensor<3> {
-    let [b, n, d] = embeds.dims();
-    let padding = Tensor::zeros([b, MAX_TOKENS.saturating_sub(n), d], &embeds.device());
-    Tensor::cat(vec![embeds, padding], 1)
 }

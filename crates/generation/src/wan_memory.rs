@@ -7,15 +7,10 @@ use wan::{
     transformer::{TransformerLoad, TransformerMemory},
 };
 
-use crate::{
-    GenerationError, GenerationRequest,
-    limits::{MIN_SIDE, SIDE_STEP},
-};
+use crate::{GenerationError, GenerationRequest, limits::Limits};
 
 /// Frames of a latent frame, but for the first.
 const TEMPORAL_FACTOR: usize = 4;
-/// Pixels along each side of a latent position.
-const SPATIAL_FACTOR: usize = 8;
 
 /// What is known of a model's memory from its configurations and headers.
 #[derive(Clone, Debug)]
@@ -25,6 +20,7 @@ pub(crate) struct WanMemory {
     autoencoder: AutoencoderMemory,
     /// Pixels along a side up to which frames are decoded in one piece.
     tile: usize,
+    limits: Limits,
 }
 
 /// A video whose memory is asked for.
@@ -38,18 +34,19 @@ pub(crate) struct Video {
 
 impl WanMemory {
     /// Looks at the parts of a folder.
-    pub(crate) fn open(folder: &WanFolder, tile: usize) -> Result<Self, WanError> {
+    pub(crate) fn open(folder: &WanFolder, limits: Limits, tile: usize) -> Result<Self, WanError> {
         Ok(Self {
             text_encoder: folder.text_encoder_memory()?,
             transformer: folder.transformer_memory()?,
             autoencoder: folder.autoencoder_memory()?,
             tile,
+            limits,
         })
     }
 
     /// The most bytes in use, and the part that uses them.
     fn peak(&self, video: Video) -> (u64, &'static str) {
-        let [width, height] = video.size.map(|side| side as usize / SPATIAL_FACTOR);
+        let [width, height] = video.size.map(|side| (side / self.limits.spatial_factor) as usize);
         let latents = [(video.num_frames - 1) / TEMPORAL_FACTOR + 1, height, width];
         let threads = video.threads;
         let load = TransformerLoad { clips: 1, latents, prompt_tokens: MAX_TOKENS, threads };
@@ -74,7 +71,7 @@ impl WanMemory {
             1 => "a still of that size".to_owned(),
             frames => format!("{frames} frames of that size"),
         });
-        let smaller = smaller_sizes(video).find(fits).map(|video| {
+        let smaller = smaller_sizes(video, self.limits).find(fits).map(|video| {
             let [width, height] = video.size;
             format!("that many frames of {width}x{height}")
         });
@@ -82,8 +79,9 @@ impl WanMemory {
             (Some(shorter), Some(smaller)) => format!("{shorter} would fit, or {smaller}"),
             (Some(one), None) | (None, Some(one)) => format!("{one} would fit"),
             (None, None) => {
-                let (least, _) = self.peak(Video { size: [MIN_SIDE; 2], num_frames: 1, ..video });
-                let still = format!("a still of {MIN_SIDE}x{MIN_SIDE}");
+                let side = self.limits.min_side();
+                let (least, _) = self.peak(Video { size: [side; 2], num_frames: 1, ..video });
+                let still = format!("a still of {side}x{side}");
                 if least <= available {
                     format!("{still} would fit")
                 } else {
@@ -111,13 +109,13 @@ fn fewer_frames(video: Video) -> impl Iterator<Item = Video> {
 }
 
 /// Smaller videos of the same length and about the same shape, the largest first.
-fn smaller_sizes(video: Video) -> impl Iterator<Item = Video> {
-    let [width, height] = video.size;
+fn smaller_sizes(video: Video, limits: Limits) -> impl Iterator<Item = Video> {
+    let ([width, height], step, least) = (video.size, limits.side_step(), limits.min_side());
     let of_width = move |steps: u32| {
-        let other = (height * steps * SIDE_STEP / width).next_multiple_of(SIDE_STEP).max(MIN_SIDE);
-        Video { size: [steps * SIDE_STEP, other.min(height)], ..video }
+        let other = (height * steps * step / width).next_multiple_of(step).max(least);
+        Video { size: [steps * step, other.min(height)], ..video }
     };
-    (MIN_SIDE / SIDE_STEP..width / SIDE_STEP).rev().map(of_width)
+    (least / step..width / step).rev().map(of_width)
 }
 
 /// Bytes as people say them.
@@ -134,9 +132,9 @@ mod tests {
         let video = Video { size: [832, 480], num_frames: 81, threads: 2 };
         let frames: Vec<usize> = fewer_frames(video).map(|video| video.num_frames).collect();
         assert_eq!((frames[0], frames[19], frames.len()), (77, 1, 20));
-        let sizes: Vec<[u32; 2]> = smaller_sizes(video).map(|video| video.size).collect();
+        let sizes: Vec<[u32; 2]> = smaller_sizes(video, Limits::OWN).map(|video| video.size).collect();
         assert_eq!((sizes[0], sizes[49], sizes.len()), ([816, 480], [32, 32], 50));
         assert_eq!(fewer_frames(Video { num_frames: 1, ..video }).count(), 0);
-        assert_eq!(smaller_sizes(Video { size: [32, 480], ..video }).count(), 0);
+        assert_eq!(smaller_sizes(Video { size: [32, 480], ..video }, Limits::OWN).count(), 0);
     }
 }

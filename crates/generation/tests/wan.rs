@@ -1,51 +1,23 @@
 //! The whole pipeline with a tiny Wan model, against what diffusers makes of the same noise and prompts.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use std::path::{Path, PathBuf};
+mod common;
 
-use burn::tensor::{Device, Tensor};
-use generation::{
-    GenerationError, GenerationOptions, Length, Machine, Phase, Silent, VideoGenerator, WanGenerator, WanPrompts,
-};
-use wan::tensor_file::TensorFile;
+use std::path::Path;
 
-fn goldens() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../wan/tests/goldens")
-}
+use burn::tensor::Device;
+use common::{Golden, goldens, options};
+use generation::{GenerationError, GenerationOptions, Length, Machine, Phase, Silent, VideoGenerator, WanGenerator};
 
 fn generator() -> WanGenerator {
     WanGenerator::open(&goldens().join("model"), &Device::flex()).unwrap()
 }
 
-fn options() -> GenerationOptions {
-    GenerationOptions {
-        size: Some([32, 32]),
-        length: Some(Length::Frames(5)),
-        num_inference_steps: Some(4),
-        ..GenerationOptions::new("a red ball")
-    }
-}
-
-fn values(tensor: Tensor<5>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().unwrap()
-}
-
 #[test]
 fn four_steps_give_the_latents_of_diffusers() {
-    let file = TensorFile::open(&goldens().join("wan.safetensors")).unwrap();
-    let get = |name: &str| file.floats::<3>(name, &Device::flex()).unwrap();
-    let noise = file.floats::<5>("pipeline.noise", &Device::flex()).unwrap();
-    let prompts =
-        WanPrompts { prompt: get("pipeline.prompt_embeds"), negative: get("pipeline.negative_prompt_embeds") };
-    let generator = generator();
+    let (golden, generator) = (Golden::open("wan", "pipeline."), generator());
     let request = generator.request(options()).unwrap();
-    let ours = values(generator.sample(&request, noise, prompts, &mut Silent).unwrap());
-    let theirs = values(file.floats::<5>("pipeline.latents", &Device::flex()).unwrap());
-    let norm = |values: Vec<f64>| values.iter().map(|value| value * value).sum::<f64>().sqrt();
-    let difference = norm(ours.iter().zip(&theirs).map(|(ours, theirs)| f64::from(ours - theirs)).collect());
-    let error = difference / norm(theirs.iter().map(|value| f64::from(*value)).collect());
-    println!("pipeline.latents: {error:.1e}");
-    assert!(error <= 1e-3, "{error:e}");
+    golden.compare("latents", generator.sample(&request, golden.input(0), &mut Silent).unwrap());
 }
 
 #[test]

@@ -28,10 +28,33 @@ use crate::{
 
 const INDEX: &str = "model_index.json";
 
+/// What a folder was published for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pipeline {
+    /// A video of a prompt.
+    TextToVideo,
+    /// The same in three steps, by a model that FastVideo distilled.
+    Dmd,
+}
+
+impl Pipeline {
+    const ALL: [Self; 2] = [Self::TextToVideo, Self::Dmd];
+
+    /// Its class, as the index names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TextToVideo => "WanPipeline",
+            Self::Dmd => "WanDMDPipeline",
+        }
+    }
+}
+
 /// A model folder whose index has been read; its parts have not.
 #[derive(Clone, Debug)]
 pub struct WanFolder {
     path: PathBuf,
+    pipeline: Pipeline,
+    expands_timesteps: bool,
     index: BTreeMap<String, Value>,
     loras: Vec<Lora>,
     precision: Precision,
@@ -54,15 +77,23 @@ impl WanFolder {
         }
         let index: BTreeMap<String, Value> = json::read(&path.join(INDEX), json::MAX_CONFIG_BYTES)?;
         let class = index.get("_class_name").and_then(Value::as_str).unwrap_or("a pipeline without a name");
-        if class != "WanPipeline" {
-            let found = class.chars().take(64).collect();
-            return Err(WanError::Architecture { path: path.join(INDEX), found, known: "WanPipeline" });
-        }
+        let Some(pipeline) = Pipeline::ALL.into_iter().find(|pipeline| pipeline.name() == class) else {
+            let (found, known) = (class.chars().take(64).collect(), "WanPipeline and WanDMDPipeline");
+            return Err(WanError::Architecture { path: path.join(INDEX), found, known });
+        };
         if index.get("transformer_2").is_some_and(|part| class_of(part).is_some()) {
             let found = "a second transformer, as Wan 2.2 has it".into();
-            return Err(WanError::Architecture { path: path.join(INDEX), found, known: "WanPipeline with one" });
+            return Err(WanError::Architecture { path: path.join(INDEX), found, known: "pipelines with one" });
         }
-        Ok(Self { path: path.into(), index, loras: Vec::new(), precision: Precision::F32 })
+        let expands_timesteps = match index.get("expand_timesteps") {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::Bool(true)) => true,
+            Some(other) => {
+                let reason = format!("expand_timesteps is {other}, but must be true or false");
+                return Err(WanError::Config { path: path.join(INDEX), reason });
+            }
+        };
+        Ok(Self { path: path.into(), pipeline, expands_timesteps, index, loras: Vec::new(), precision: Precision::F32 })
     }
 
     /// The same folder, whose transformer is read with what these files add to it.
@@ -85,6 +116,16 @@ impl WanFolder {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it was published for.
+    pub const fn pipeline(&self) -> Pipeline {
+        self.pipeline
+    }
+
+    /// Whether the transformer is given a timestep for each token, as in Wan 2.2's 5B model.
+    pub const fn expands_timesteps(&self) -> bool {
+        self.expands_timesteps
     }
 
     /// Each part that has weights, and how many numbers they are.
@@ -119,13 +160,13 @@ impl WanFolder {
         Transformer::f32_bytes(&self.transformer_folder()?, &Device::flex())
     }
 
-    /// Channels of the latents.
+    /// Sizes of the autoencoder, of which no weight is read.
     ///
     /// # Errors
     /// As [`Self::transformer`].
-    pub fn latent_channels(&self) -> Result<usize, WanError> {
+    pub fn autoencoder_config(&self) -> Result<AutoencoderConfig, WanError> {
         let folder = self.part("vae", &["AutoencoderKLWan"])?;
-        Ok(AutoencoderConfig::read(&folder.join("config.json"))?.z_dim)
+        AutoencoderConfig::read(&folder.join("config.json"))
     }
 
     /// Reads the half of the autoencoder that makes pixels.
@@ -185,11 +226,14 @@ impl WanFolder {
         Tokenizer::load(&self.part("tokenizer", &classes)?, vocabulary)
     }
 
-    /// Reads which noise levels to sample at.
+    /// Reads which noise levels to sample at. FastVideo's are not in a file.
     ///
     /// # Errors
     /// As [`Self::transformer`].
     pub fn scheduler(&self) -> Result<SchedulerConfig, WanError> {
+        if self.pipeline == Pipeline::Dmd {
+            return Ok(SchedulerConfig::Dmd);
+        }
         let folder = self.part("scheduler", &["UniPCMultistepScheduler", "FlowMatchEulerDiscreteScheduler"])?;
         SchedulerConfig::read(&folder.join("scheduler_config.json"))
     }

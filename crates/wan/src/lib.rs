@@ -1,4 +1,5 @@
-//! Wan 2.1 text to video, from the checkpoints that others published: transformer, autoencoder and text encoder.
+//! Wan 2.1 and the 5B model of Wan 2.2, from the checkpoints that others published: transformer, autoencoder and text
+//! encoder.
 //!
 //! Every part computes what diffusers and transformers compute, in 32 bits, on the kernels of this workspace; the
 //! transformer can also do its largest products in 8 bits, which is nearly the same. Weights are mapped into memory,
@@ -41,7 +42,7 @@ pub mod weights;
 
 pub use error::WanError;
 pub use export::export;
-pub use folder::WanFolder;
+pub use folder::{Pipeline, WanFolder};
 pub use lora::Lora;
 pub use scheduler::SchedulerConfig;
 pub use verify::verify;

@@ -19,7 +19,15 @@ pub enum SchedulerConfig {
         /// Bends the levels towards noise.
         shift: f64,
     },
+    /// The three levels of a model that FastVideo distilled.
+    Dmd,
 }
+
+/// The timesteps that FastVideo distils for, and the shift of the levels that it looks them up among.
+///
+/// Source: `dmd_denoising_steps` of its configurations for FastWan, and its `DmdDenoisingStage`
+const DMD_TIMESTEPS: [f64; 3] = [1000.0, 757.0, 522.0];
+const DMD_SHIFT: f64 = 8.0;
 
 /// Steps of the time that the network is given, from data to noise.
 const TRAIN_TIMESTEPS: f64 = 1000.0;
@@ -97,10 +105,19 @@ impl SchedulerConfig {
         Ok(config)
     }
 
+    /// The only number of steps that the model can be sampled in, where there is one.
+    pub const fn only_num_inference_steps(self) -> Option<usize> {
+        match self {
+            Self::UniPc { .. } | Self::FlowMatchEuler { .. } => None,
+            Self::Dmd => Some(DMD_TIMESTEPS.len()),
+        }
+    }
+
     /// The noise levels of so many steps, from noise down to 0.
     ///
     /// Formula:  σ' = s·σ / (1 + (s − 1)·σ) of σ_i = 1 − i·0.999/n, the first at most 1 − 1e-6, for UniPC;
-    ///           of n even steps from the shifted 1 to the shifted 0.001 for Euler, shifted once more
+    ///           of n even steps from the shifted 1 to the shifted 0.001 for Euler, shifted once more;
+    ///           of the i in thousandths whose σ' is nearest to a timestep for DMD
     ///
     /// # Source  `set_timesteps` of the two schedulers in diffusers
     pub fn sigmas(self, num_inference_steps: usize) -> Vec<f32> {
@@ -115,6 +132,7 @@ impl SchedulerConfig {
                 let steps = num_inference_steps.saturating_sub(1).max(1) as f64;
                 shifted(from + (to - from) * index as f64 / steps, shift)
             }
+            Self::Dmd => nearest_level(DMD_TIMESTEPS[index.min(DMD_TIMESTEPS.len() - 1)]),
         });
         sigmas.map(|sigma| sigma as f32).chain([0.0]).collect()
     }
@@ -126,11 +144,12 @@ impl SchedulerConfig {
             // UniPC keeps whole steps.
             Self::UniPc { .. } => timestep.trunc() as f32,
             Self::FlowMatchEuler { .. } => timestep as f32,
+            Self::Dmd => timestep.round() as f32,
         }
     }
 
     fn check(self, stored: &Stored) -> Result<(), String> {
-        let (Self::UniPc { flow_shift: shift } | Self::FlowMatchEuler { shift }) = self;
+        let (Self::UniPc { flow_shift: shift } | Self::FlowMatchEuler { shift }) = self else { return Ok(()) };
         let is_unipc = matches!(self, Self::UniPc { .. });
         if !(1e-3..=1e3).contains(&shift) {
             return Err(format!("the shift is {shift}, but must lie between 0.001 and 1000"));
@@ -157,6 +176,13 @@ impl SchedulerConfig {
             Some((name, value, _)) => Err(format!("misora samples with {name} {value} only")),
         }
     }
+}
+
+/// The level whose timestep, of a thousand, is nearest to this one.
+fn nearest_level(timestep: f64) -> f64 {
+    let level = |index| shifted(f64::from(index) / TRAIN_TIMESTEPS, DMD_SHIFT);
+    let distance = |level: &f64| (level * TRAIN_TIMESTEPS - timestep).abs();
+    (1..=1000).map(level).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(1.0)
 }
 
 /// Shifts one noise level towards noise.

@@ -106,6 +106,16 @@ fn prompts_become_the_ids_of_the_tokenizer() {
 }
 
 #[test]
+fn what_fastvideo_distilled_has_its_levels() {
+    let scheduler = SchedulerConfig::Dmd;
+    let (ours, theirs) = (scheduler.sigmas(3), Goldens::of("dmd").numbers("sigmas"));
+    assert_eq!((ours.len(), ours[3]), (4, 0.0));
+    assert!(ours.iter().zip(&theirs).all(|(ours, theirs)| (ours - theirs).abs() < 1e-6), "{ours:?} is not {theirs:?}");
+    let timesteps: Vec<f32> = ours.iter().map(|sigma| scheduler.timestep(*sigma)).collect();
+    assert_eq!(timesteps, [1000.0, 757.0, 522.0, 0.0]);
+}
+
+#[test]
 fn schedulers_give_the_levels_of_diffusers() {
     let goldens = Goldens::open();
     assert_eq!(folder().scheduler().unwrap(), SchedulerConfig::UniPc { flow_shift: 3.0 });

@@ -155,6 +155,7 @@ fn folders_of_other_models_are_named() {
         WanFolder::open(copy.0.path()).and_then(|folder| folder.transformer(&Device::flex())).unwrap_err().to_string()
     };
     says(&said(r#"{"_class_name": "FluxPipeline"}"#), &["FluxPipeline", "WanPipeline"]);
+    says(&said(r#"{"_class_name": "WanDMDPipeline"}"#), &["has no transformer"]);
     says(&said(r#"{"_class_name": "WanPipeline"}"#), &["has no transformer"]);
     says(&said(r#"{"_class_name": "WanPipeline", "transformer": ["diffusers", "WanVACE"]}"#), &["WanVACE"]);
     let two = r#"{"_class_name": "WanPipeline", "transformer_2": ["diffusers", "WanTransformer3DModel"]}"#;

@@ -16,9 +16,9 @@ use crate::{interrupt, interrupt::Careful, memory, print, value};
 #[derive(Args)]
 #[command(after_help = "\
 The model is a folder in the layout of diffusers. What a part takes, and what it gives:
-  transformer  hidden_states [B,C,T,H,W], timestep [B], encoder_hidden_states [B,N,D] and, for models that take
-               an image, encoder_hidden_states_image [B,M,D]; gives sample [B,C,T,H,W]
-  vae-decode   latents [B,C,T,H,W]; gives sample [B,3,4T-3,8H,8W]
+  transformer  hidden_states [B,C,T,H,W], timestep [B] or, one for each token, [B,M], encoder_hidden_states [B,N,D]
+               and, for models that take an image, encoder_hidden_states_image [B,M,D]; gives sample [B,C,T,H,W]
+  vae-decode   latents [B,C,T,H,W]; gives sample [B,3,4T-3,8H,8W], with 16 for 8 in Wan 2.2's 5B model
   vae-encode   sample [B,3,4k+1,H,W]; gives latents, the mean of their distribution
   text         input_ids and attention_mask [B,N]; gives prompt_embeds [B,N,D]
 
@@ -145,7 +145,7 @@ impl Part {
             Self::Transformer => {
                 let transformer = folder.transformer(&device)?;
                 let hidden_states: Tensor<5> = input.floats("hidden_states", &device)?;
-                let timesteps = values(input.floats::<1>("timestep", &device)?)?;
+                let timesteps = timesteps(input, &device)?;
                 let text: Tensor<3> = input.floats("encoder_hidden_states", &device)?;
                 let image = "encoder_hidden_states_image";
                 let image: Option<Tensor<3>> =
@@ -199,6 +199,14 @@ impl Part {
 
 fn named<const D: usize>(name: &str, tensor: Tensor<D>) -> anyhow::Result<NamedTensors> {
     Ok(NamedTensors::from([(name.to_owned(), tensor.try_into_data()?)]))
+}
+
+/// One for each clip, or one for each token.
+fn timesteps(input: &TensorFile, device: &Device) -> anyhow::Result<Vec<f32>> {
+    match input.floats::<2>("timestep", device) {
+        Ok(of_tokens) => Ok(of_tokens.try_into_vec_as()?),
+        Err(_) => values(input.floats::<1>("timestep", device)?),
+    }
 }
 
 fn values(tensor: Tensor<1>) -> anyhow::Result<Vec<f32>> {

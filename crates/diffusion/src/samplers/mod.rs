@@ -1,9 +1,10 @@
-//! Samplers: ways to walk the probability-flow ODE dx/dσ = v(x, σ) from noise to data.
+//! Samplers: ways to walk the probability-flow ODE dx/dσ = v(x, σ) from noise to data, and one that leaps.
 //!
 //! Each is a plain function in a file of its own. To add one, write the function, add a variant to [`Sampler`]
 //! and its line to `Sampler::entry`; names, parsing, help texts and dispatch follow from that line, and the
 //! tests that walk [`Sampler::ALL`] hold it to the rules of the canvas.
 
+mod dmd;
 mod dpm_solver_pp_2m;
 mod euler;
 mod heun;
@@ -16,6 +17,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use dmd::dmd;
 pub use dpm_solver_pp_2m::dpm_solver_pp_2m;
 pub use euler::euler;
 pub use heun::heun;
@@ -36,6 +38,8 @@ pub enum Sampler {
     /// [`unipc`]: corrected second order, one evaluation a step.
     #[default]
     UniPc,
+    /// [`dmd`]: data and fresh noise at every step, for models that were distilled to a few.
+    Dmd,
 }
 
 /// What every sampler is, seen from outside.
@@ -49,7 +53,7 @@ struct Entry {
 
 impl Sampler {
     /// Every sampler there is.
-    pub const ALL: [Self; 4] = [Self::Euler, Self::Heun, Self::DpmSolverPp2M, Self::UniPc];
+    pub const ALL: [Self; 5] = [Self::Euler, Self::Heun, Self::DpmSolverPp2M, Self::UniPc, Self::Dmd];
 
     /// The one place that knows what belongs to a sampler.
     fn entry(self) -> Entry {
@@ -58,6 +62,7 @@ impl Sampler {
             Self::Heun => Entry { name: "heun", integrate: heun, evaluations_per_step: 2 },
             Self::DpmSolverPp2M => Entry { name: "dpmpp-2m", integrate: dpm_solver_pp_2m, evaluations_per_step: 1 },
             Self::UniPc => Entry { name: "unipc", integrate: unipc, evaluations_per_step: 1 },
+            Self::Dmd => Entry { name: "dmd", integrate: dmd, evaluations_per_step: 1 },
         }
     }
 
@@ -144,7 +149,7 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
         let message = "ddim".parse::<Sampler>().unwrap_err().to_string();
-        assert_eq!(message, "there is no sampler called \"ddim\"; choose one of: euler, heun, dpmpp-2m, unipc");
+        assert_eq!(message, "there is no sampler called \"ddim\"; choose one of: euler, heun, dpmpp-2m, unipc, dmd");
         assert!("x".repeat(100_000).parse::<Sampler>().unwrap_err().to_string().len() < 200);
     }
 }

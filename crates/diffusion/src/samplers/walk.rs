@@ -6,7 +6,7 @@ use burn::tensor::{Bool, DType, Device, Tensor, TensorData};
 
 use crate::canvas::check_shape;
 use crate::schedule::check_falling;
-use crate::{Canvas, Denoiser, DiffusionError, Progress, Sigma};
+use crate::{Canvas, Denoiser, DiffusionError, Progress, Sigma, fresh_noise};
 
 /// A checked way down for a checked canvas.
 ///
@@ -68,6 +68,16 @@ impl<'a> Walk<'a> {
             });
         }
         Ok(Self { sigmas, start, dims, device: canvas.latents.device() })
+    }
+
+    /// Noise that nothing on the canvas has met yet, for a level to which it is noised.
+    pub(super) fn fresh_noise(&self, canvas: &Canvas, level: Sigma) -> Result<Tensor<5>, DiffusionError> {
+        let [b, shape @ ..] = self.dims;
+        if canvas.seeds.len() != b {
+            let (what, expected) = ("the seeds of a canvas", format!("[{b}], one for each clip"));
+            return Err(DiffusionError::Shape { what, expected, found: vec![canvas.seeds.len()] });
+        }
+        Ok(fresh_noise(shape, &canvas.seeds, level, &self.device))
     }
 
     pub(super) fn steps(&self) -> impl Iterator<Item = Step> + use<'a> {

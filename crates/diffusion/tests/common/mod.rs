@@ -63,5 +63,6 @@ pub fn values(tensor: Tensor<5>) -> Vec<f32> {
 /// A canvas of which every position is at one level.
 #[allow(dead_code, reason = "not every test file needs a level below 1")]
 pub fn canvas_at(level: Sigma, latents: Tensor<5>) -> Canvas {
-    Canvas { start: Canvas::imagined(latents.clone()).start * level.value(), latents }
+    let canvas = Canvas::imagined(latents);
+    Canvas { start: canvas.start * level.value(), ..canvas }
 }

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::shortcut::Shortcut;
 use crate::{WanError, json};
+
+/// Channels of a pixel.
+pub(super) const COLOURS: usize = 3;
 
 /// Sizes of `AutoencoderKLWan`; what is left out has the value that diffusers gives it.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -21,6 +25,10 @@ pub struct AutoencoderConfig {
     pub dim_mult: Vec<usize>,
     /// Residual blocks of each level; the decoder has one more.
     pub num_res_blocks: usize,
+    /// Whether each level also has a path without weights around it, as in Wan 2.2.
+    pub is_residual: bool,
+    /// Pixels along each side of what the first level sees as one position.
+    pub patch_size: Option<usize>,
     /// Whether time is halved after each level but the last.
     #[serde(rename = "temperal_downsample")]
     pub temporal_downsample: Vec<bool>,
@@ -30,10 +38,8 @@ pub struct AutoencoderConfig {
     pub latents_std: Vec<f32>,
     attn_scales: Vec<f64>,
     dropout: f64,
-    is_residual: bool,
     in_channels: usize,
     out_channels: usize,
-    patch_size: Option<usize>,
     scale_factor_temporal: Option<usize>,
     scale_factor_spatial: Option<usize>,
     clip_output: Option<bool>,
@@ -51,6 +57,8 @@ impl Default for AutoencoderConfig {
             z_dim: 16,
             dim_mult: vec![1, 2, 4, 4],
             num_res_blocks: 2,
+            is_residual: false,
+            patch_size: None,
             temporal_downsample: vec![false, true, true],
             latents_mean: vec![
                 -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517, -0.3632,
@@ -62,10 +70,8 @@ impl Default for AutoencoderConfig {
             ],
             attn_scales: Vec::new(),
             dropout: 0.0,
-            is_residual: false,
             in_channels: 3,
             out_channels: 3,
-            patch_size: None,
             scale_factor_temporal: None,
             scale_factor_spatial: None,
             clip_output: None,
@@ -91,13 +97,29 @@ impl AutoencoderConfig {
     }
 
     /// Pixels along each side of a latent position.
-    pub const fn spatial_factor(&self) -> usize {
-        1 << self.temporal_downsample.len()
+    pub fn spatial_factor(&self) -> usize {
+        self.patch_side() << self.temporal_downsample.len()
+    }
+
+    /// Pixels along each side of a patch; 1 where there are none.
+    pub(super) fn patch_side(&self) -> usize {
+        self.patch_size.unwrap_or(1)
+    }
+
+    /// Channels of a patch of pixels.
+    pub(super) fn patch_channels(&self) -> usize {
+        COLOURS * self.patch_side() * self.patch_side()
     }
 
     /// Frames of a latent frame, but for the first, which has one.
     pub fn temporal_factor(&self) -> usize {
         1 << self.temporal_downsample.iter().filter(|halved| **halved).count()
+    }
+
+    /// Levels of the decoder up to the last that doubles the frames.
+    pub(super) fn levels_with_folded_time(&self) -> usize {
+        let first = self.temporal_downsample.iter().position(|halved| *halved);
+        first.map_or(0, |first| self.temporal_downsample.len() - first)
     }
 
     /// Widths of the encoder's levels, the first and then the output of each.
@@ -112,11 +134,15 @@ impl AutoencoderConfig {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.is_residual || self.patch_size.is_some_and(|size| size > 1) {
-            return Err("it is the residual autoencoder of Wan 2.2, which misora does not have yet".into());
+        if !(1..=16).contains(&self.patch_side()) {
+            return Err(format!("patch_size is {}, but must lie between 1 and 16", self.patch_side()));
         }
-        if !self.attn_scales.is_empty() || (self.in_channels, self.out_channels) != (3, 3) {
-            return Err("attn_scales must be empty, and in_channels and out_channels 3".into());
+        let channels = self.patch_channels();
+        if !self.attn_scales.is_empty() || (self.in_channels, self.out_channels) != (channels, channels) {
+            return Err(format!(
+                "attn_scales must be empty, and in_channels and out_channels {channels}, for a patch_size of {}",
+                self.patch_side()
+            ));
         }
         let levels = self.dim_mult.len();
         if !(1..=6).contains(&levels) || self.temporal_downsample.len() + 1 != levels {
@@ -131,7 +157,10 @@ impl AutoencoderConfig {
         if bases.contains(&0) || !widths.flatten().all(|width| (1..=8192).contains(&width)) {
             return Err(format!("base_dim {bases:?} times dim_mult {:?} must lie between 1 and 8192", self.dim_mult));
         }
-        if self.decoder_widths()[1..levels].iter().any(|width| !width.is_multiple_of(2)) {
+        let halved = |width: &usize| width.is_multiple_of(2);
+        if self.is_residual {
+            self.check_shortcuts()?;
+        } else if !self.decoder_widths()[1..levels].iter().all(halved) {
             return Err(format!(
                 "base_dim {bases:?} times dim_mult {:?} must be even but for the first",
                 self.dim_mult
@@ -152,6 +181,43 @@ impl AutoencoderConfig {
             ));
         }
         crate::config::refuse_unknown(&self.rest)
+    }
+
+    /// Whether every shortcut can spread its channels evenly.
+    fn check_shortcuts(&self) -> Result<(), String> {
+        let (encoder, decoder) = (self.encoder_shortcuts(), self.decoder_shortcuts());
+        let uneven = |[inputs, outputs]: [usize; 2]| !inputs.is_multiple_of(outputs);
+        let down = encoder.iter().find(|shortcut| uneven([shortcut.inputs * shortcut.folded(), shortcut.outputs]));
+        let up =
+            decoder.iter().flatten().find(|shortcut| uneven([shortcut.outputs * shortcut.folded(), shortcut.inputs]));
+        match down.or(up) {
+            None => Ok(()),
+            Some(Shortcut { inputs, outputs, .. }) => Err(format!(
+                "dim_mult is {:?}: the shortcut of a level cannot lead {inputs} channels evenly to {outputs}",
+                self.dim_mult
+            )),
+        }
+    }
+
+    /// The path around each level of the encoder.
+    pub(super) fn encoder_shortcuts(&self) -> Vec<Shortcut> {
+        let shortcut = |(level, sides): (usize, &[usize])| {
+            let halves_time = self.temporal_downsample.get(level);
+            let space = if halves_time.is_some() { 2 } else { 1 };
+            let time = if halves_time == Some(&true) { 2 } else { 1 };
+            Shortcut { inputs: sides[0], outputs: sides[1], time, space }
+        };
+        self.encoder_widths().windows(2).enumerate().map(shortcut).collect()
+    }
+
+    /// The path around each level of the decoder; the last has none.
+    pub(super) fn decoder_shortcuts(&self) -> Vec<Option<Shortcut>> {
+        let doubles_time = self.temporal_downsample.iter().rev().map(Some).chain([None]);
+        let shortcut = |(sides, doubles_time): (&[usize], Option<&bool>)| {
+            let time = if *doubles_time? { 2 } else { 1 };
+            Some(Shortcut { inputs: sides[0], outputs: sides[1], time, space: 2 })
+        };
+        self.decoder_widths().windows(2).zip(doubles_time).map(shortcut).collect()
     }
 }
 
@@ -175,9 +241,25 @@ mod tests {
     }
 
     #[test]
+    fn the_autoencoder_of_wan_2_2_is_known() {
+        let statistics = format!(r#""latents_mean": {0:?}, "latents_std": {0:?}"#, [1.0; 48]);
+        let config = read(&format!(
+            r#", "base_dim": 160, "decoder_base_dim": 256, "z_dim": 48, "is_residual": true, "patch_size": 2,
+               "in_channels": 12, "out_channels": 12, "scale_factor_spatial": 16, "clip_output": false, {statistics}"#
+        ));
+        let config = config.unwrap();
+        assert_eq!((config.spatial_factor(), config.temporal_factor()), (16, 4));
+        assert_eq!(config.encoder_widths(), [160, 160, 320, 640, 640]);
+        assert_eq!(config.decoder_widths(), [1024, 1024, 1024, 512, 256]);
+    }
+
+    #[test]
     fn unknown_and_absurd_configurations_are_named() {
         for (settings, part) in [
-            (r#", "is_residual": true"#, "Wan 2.2"),
+            (r#", "is_residual": true, "dim_mult": [3, 2, 5, 7]"#, "96 channels evenly to 288"),
+            (r#", "is_residual": true, "patch_size": 2"#, "in_channels and out_channels 12"),
+            (r#", "patch_size": 0"#, "patch_size is 0"),
+            (r#", "patch_size": 99999999999"#, "patch_size"),
             (r#", "base_dim": 1000000000000"#, "base_dim"),
             (r#", "dim_mult": []"#, "dim_mult"),
             (r#", "temperal_downsample": [true]"#, "temperal_downsample"),

@@ -9,6 +9,7 @@ use super::{
     blocks::{CausalConv, MiddleBlock, Norm, ResidualBlock},
     encoder,
     resample::Upsample,
+    shortcut::{DupUp3D, unpatchify},
     stream::{PAST, StreamState},
 };
 use crate::{
@@ -35,6 +36,7 @@ pub(super) struct DecoderLayers {
     conv_in: CausalConv,
     middle: MiddleBlock,
     up: Vec<UpBlock>,
+    levels_with_folded_time: usize,
     norm_out: Norm,
     conv_out: CausalConv,
 }
@@ -43,6 +45,7 @@ pub(super) struct DecoderLayers {
 struct UpBlock {
     residuals: Vec<ResidualBlock>,
     upsample: Option<Upsample>,
+    shortcut: Option<DupUp3D>,
 }
 
 impl Decoder {
@@ -74,7 +77,7 @@ impl Decoder {
 
     /// Decodes all latents of a clip, as diffusers takes them: not normalised.
     ///
-    /// # Shapes  latents: `[B, C, k + 1, H, W]` → pixels `[B, 3, 4k + 1, 8H, 8W]`
+    /// # Shapes  latents: `[B, C, k + 1, H, W]` → pixels `[B, 3, 4k + 1, 8H, 8W]`, with 16 for 8 in Wan 2.2
     /// # Units   pixels in −1 to 1, clamped
     /// # Errors
     /// [`WanError::Input`] for another number of channels, or a side of 0.
@@ -94,7 +97,8 @@ impl Decoder {
     pub fn decode_next(&self, latents: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         state.begin_pass();
         let x = self.mix.forward_positions(latents.permute([0, 2, 3, 4, 1])); // [B, 1, H, W, C]
-        self.layers.forward(x, state).permute([0, 4, 1, 2, 3]).clamp(-1.0, 1.0)
+        let pixels = unpatchify(self.layers.forward(x, state), self.config.patch_side());
+        pixels.permute([0, 4, 1, 2, 3]).clamp(-1.0, 1.0)
     }
 
     pub(super) fn check(&self, latents: &Tensor<5>) -> Result<(), WanError> {
@@ -116,28 +120,26 @@ pub(super) fn load_parts(config: &AutoencoderConfig, scope: &Scope<'_>) -> (Line
 impl DecoderLayers {
     fn load(config: &AutoencoderConfig, scope: &Scope<'_>) -> Self {
         let widths = config.decoder_widths();
-        let levels = config.dim_mult.len();
-        let up = widths.windows(2).enumerate().map(|(level, sides)| {
-            // The upsampling before a level has halved its channels.
-            let inputs = if level == 0 { sides[0] } else { sides[0] / 2 };
-            let doubles_time = (level + 1 < levels).then(|| config.temporal_downsample[levels - 2 - level]);
-            UpBlock::load(config, &scope.child("up_blocks").child(level), [inputs, sides[1]], doubles_time)
+        let doubles_time = config.temporal_downsample.iter().rev().copied().map(Some).chain([None]);
+        let sides = widths.windows(2).map(|sides| [sides[0], sides[1]]);
+        let up = sides.zip(doubles_time).enumerate().map(|(level, (sides, doubles_time))| {
+            UpBlock::load(config, &scope.child("up_blocks").child(level), (level, sides, doubles_time))
         });
         let (first, last) = (widths[0], widths[widths.len() - 1]);
         Self {
             conv_in: CausalConv::load(&scope.child("conv_in"), [config.z_dim, first]),
             middle: MiddleBlock::load(&scope.child("mid_block"), first),
             up: up.collect(),
+            levels_with_folded_time: config.levels_with_folded_time(),
             norm_out: Norm::load(&scope.child("norm_out"), last, 4),
-            conv_out: CausalConv::load(&scope.child("conv_out"), [last, 3]),
+            conv_out: CausalConv::load(&scope.child("conv_out"), [last, config.patch_channels()]),
         }
     }
 
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         let x = self.middle.forward(self.conv_in.forward(x, state), state);
-        let doubling = self.up.iter().rposition(UpBlock::doubles_time).map_or(0, |index| index + 1);
-        let (up, after) = self.up.split_at(doubling);
-        let x = up.iter().fold(x, |x, block| block.forward(x, state));
+        let (folded, whole) = self.up.split_at(self.levels_with_folded_time);
+        let x = folded.iter().fold(x, |x, block| block.forward(x, state));
         let [_, frames, ..] = x.dims();
         let place = state.place();
         // The largest tensors by far come now, and few frames of them are held at a time.
@@ -146,7 +148,7 @@ impl DecoderLayers {
         drop(x);
         let pixels = parts.into_iter().map(|x| {
             state.return_to(place);
-            let x = after.iter().fold(x, |x, block| block.forward(x, state));
+            let x = whole.iter().fold(x, |x, block| block.forward(x, state));
             self.conv_out.forward(self.norm_out.forward_silu(x), state)
         });
         Tensor::cat(pixels.collect(), 1)
@@ -154,31 +156,42 @@ impl DecoderLayers {
 }
 
 impl UpBlock {
-    /// `doubles_time` is nothing for the last level, which is not followed by upsampling.
+    /// A level between these widths. It is not followed by upsampling where `doubles_time` is nothing.
     fn load(
         config: &AutoencoderConfig,
         scope: &Scope<'_>,
-        [inputs, outputs]: [usize; 2],
-        doubles_time: Option<bool>,
+        (level, [inputs, outputs], doubles_time): (usize, [usize; 2], Option<bool>),
     ) -> Self {
+        // The upsampling of Wan 2.1 halves the channels for the level behind it.
+        let inputs = if level == 0 || config.is_residual { inputs } else { inputs / 2 };
         let residual = |index: usize| {
             let inputs = if index == 0 { inputs } else { outputs };
             ResidualBlock::load(&scope.child("resnets").child(index), [inputs, outputs])
         };
+        let upsample = |doubles_time| match config.is_residual {
+            true => Upsample::load(&scope.child("upsampler"), [outputs, outputs], doubles_time),
+            false => Upsample::load(&scope.child("upsamplers.0"), [outputs, outputs / 2], doubles_time),
+        };
+        let shortcut = || config.decoder_shortcuts().get(level).copied().flatten().map(DupUp3D);
         Self {
             residuals: (0..=config.num_res_blocks).map(residual).collect(),
-            upsample: doubles_time.map(|doubles| Upsample::load(&scope.child("upsamplers.0"), outputs, doubles)),
+            upsample: doubles_time.map(upsample),
+            shortcut: config.is_residual.then(shortcut).flatten(),
         }
     }
 
-    fn doubles_time(&self) -> bool {
-        self.upsample.as_ref().is_some_and(Upsample::doubles_time)
-    }
-
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        let around = self.shortcut.map(|shortcut| match state.is_first() {
+            true => shortcut.forward_first(x.clone()),
+            false => shortcut.forward(x.clone()),
+        });
         let x = self.residuals.iter().fold(x, |x, block| block.forward(x, state));
-        match &self.upsample {
+        let x = match &self.upsample {
             Some(upsample) => upsample.forward(x, state),
+            None => x,
+        };
+        match around {
+            Some(around) => x + around,
             None => x,
         }
     }

@@ -9,6 +9,7 @@ use super::{
     blocks::{CausalConv, MiddleBlock, Norm, ResidualBlock},
     decoder,
     resample::Downsample,
+    shortcut::{AvgDown3D, patchify},
     stream::StreamState,
 };
 use crate::{
@@ -39,6 +40,7 @@ pub(super) struct EncoderLayers {
 struct DownLevel {
     residuals: Vec<ResidualBlock>,
     downsample: Option<Downsample>,
+    shortcut: Option<AvgDown3D>,
 }
 
 impl Encoder {
@@ -70,7 +72,7 @@ impl Encoder {
 
     /// The mean of a clip's latents, as diffusers returns it: not normalised.
     ///
-    /// # Shapes  pixels: `[B, 3, 4k + 1, H, W]` → `[B, C, k + 1, H/8, W/8]`
+    /// # Shapes  pixels: `[B, 3, 4k + 1, H, W]` → `[B, C, k + 1, H/8, W/8]`, with 16 for 8 in Wan 2.2
     /// # Units   pixels in −1 to 1
     /// # Errors
     /// [`WanError::Input`] for another number of frames, or sides that the factor of space does not divide.
@@ -95,7 +97,8 @@ impl Encoder {
     /// # Shapes  `[B, 3, 1 or 4, H, W]` → `[B, C, 1, H/8, W/8]`
     pub fn encode_next(&self, pixels: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         state.begin_pass();
-        let x = self.layers.forward(pixels.permute([0, 2, 3, 4, 1]), state); // [B, 1, H/8, W/8, 2·C]
+        let patches = patchify(pixels.permute([0, 2, 3, 4, 1]), self.config.patch_side());
+        let x = self.layers.forward(patches, state); // [B, 1, H/8, W/8, 2·C]
         let mean = self.moments.forward_positions(x).narrow(4, 0, self.config.z_dim);
         mean.permute([0, 4, 1, 2, 3])
     }
@@ -112,24 +115,29 @@ impl EncoderLayers {
     fn load(config: &AutoencoderConfig, scope: &Scope<'_>) -> Self {
         let widths = config.encoder_widths();
         let blocks = scope.child("down_blocks");
-        // All layers of all levels are counted in one row.
-        let mut count = 0;
-        let mut next = || {
-            count += 1;
-            blocks.child(count - 1)
+        let sides = widths.windows(2).map(|sides| [sides[0], sides[1]]).enumerate();
+        let down = if config.is_residual {
+            let shortcuts = config.encoder_shortcuts().into_iter().map(AvgDown3D);
+            let level = |((level, sides), shortcut)| {
+                let scope = blocks.child(level);
+                let places = (0..).map(|index| scope.child("resnets").child(index));
+                let downsample = scope.child("downsampler");
+                DownLevel { shortcut: Some(shortcut), ..DownLevel::load(config, (level, sides), places, downsample) }
+            };
+            sides.zip(shortcuts).map(level).collect()
+        } else {
+            // All layers of all levels are counted in one row.
+            let levels = sides.scan(0, |count, (level, sides)| {
+                let first = *count;
+                *count += config.num_res_blocks + 1;
+                let downsample = blocks.child(first + config.num_res_blocks);
+                Some(DownLevel::load(config, (level, sides), (first..).map(|index| blocks.child(index)), downsample))
+            });
+            levels.collect()
         };
-        let mut down = Vec::new();
-        for (level, sides) in widths.windows(2).enumerate() {
-            let inputs = |index| if index == 0 { sides[0] } else { sides[1] };
-            let residual = |index| ResidualBlock::load(&next(), [inputs(index), sides[1]]);
-            let residuals = (0..config.num_res_blocks).map(residual).collect();
-            let halves_time = config.temporal_downsample.get(level);
-            let downsample = halves_time.map(|halves_time| Downsample::load(&next(), sides[1], *halves_time));
-            down.push(DownLevel { residuals, downsample });
-        }
         let last = widths[widths.len() - 1];
         Self {
-            conv_in: CausalConv::load(&scope.child("conv_in"), [3, widths[0]]),
+            conv_in: CausalConv::load(&scope.child("conv_in"), [config.patch_channels(), widths[0]]),
             down,
             middle: MiddleBlock::load(&scope.child("mid_block"), last),
             norm_out: Norm::load(&scope.child("norm_out"), last, 4),
@@ -138,14 +146,39 @@ impl EncoderLayers {
     }
 
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
-        let mut x = self.conv_in.forward(x, state);
-        for DownLevel { residuals, downsample } in &self.down {
-            x = residuals.iter().fold(x, |x, block| block.forward(x, state));
-            if let Some(downsample) = downsample {
-                x = downsample.forward(x, state);
-            }
-        }
+        let x = self.conv_in.forward(x, state);
+        let x = self.down.iter().fold(x, |x, level| level.forward(x, state));
         let x = self.middle.forward(x, state);
         self.conv_out.forward(self.norm_out.forward_silu(x), state)
+    }
+}
+
+impl DownLevel {
+    /// A level between these widths, of the residual blocks at `places` and a downsampling where one follows.
+    fn load<'a>(
+        config: &AutoencoderConfig,
+        (level, [inputs, outputs]): (usize, [usize; 2]),
+        places: impl Iterator<Item = Scope<'a>>,
+        downsample: Scope<'_>,
+    ) -> Self {
+        let inputs = std::iter::once(inputs).chain(std::iter::repeat(outputs));
+        let residual = |(place, inputs): (Scope<'_>, usize)| ResidualBlock::load(&place, [inputs, outputs]);
+        let residuals = places.zip(inputs).take(config.num_res_blocks).map(residual).collect();
+        let halves_time = config.temporal_downsample.get(level);
+        let downsample = halves_time.map(|halves_time| Downsample::load(&downsample, outputs, *halves_time));
+        Self { residuals, downsample, shortcut: None }
+    }
+
+    fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        let around = self.shortcut.map(|shortcut| shortcut.forward(x.clone()));
+        let x = self.residuals.iter().fold(x, |x, block| block.forward(x, state));
+        let x = match &self.downsample {
+            Some(downsample) => downsample.forward(x, state),
+            None => x,
+        };
+        match around {
+            Some(around) => x + around,
+            None => x,
+        }
     }
 }

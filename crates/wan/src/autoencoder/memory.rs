@@ -170,14 +170,15 @@ fn decoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
     let widths: Vec<u64> = config.decoder_widths().iter().map(|width| *width as u64).collect();
     let levels = widths.len() - 1;
     let doubles_time = |level: usize| level + 1 < levels && config.temporal_downsample[levels - 2 - level];
-    let last_doubling = (0..levels).rev().find(|level| doubles_time(*level));
+    // Doubling the sides also halves the channels, but for the levels that have a path around them.
+    let halved = |width: u64| if config.is_residual { width } else { width / 2 };
     pass.convolution(now, [config.z_dim as u64, widths[0]], 0);
     pass.middle(now, widths[0]);
     // Behind the last doubling of time few frames are in work at once; the others wait.
     let mut waiting = 0;
     for level in 0..levels {
-        let (from, to) = (if level == 0 { widths[0] } else { widths[level] / 2 }, widths[level + 1]);
-        if level == last_doubling.map_or(0, |doubling| doubling + 1) {
+        let (from, to) = (if level == 0 { widths[0] } else { halved(widths[level]) }, widths[level + 1]);
+        if level == config.levels_with_folded_time() {
             waiting = now.numbers(from);
             now.count = now.count.min(FRAMES_TOGETHER as u64);
         }
@@ -185,7 +186,7 @@ fn decoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
             pass.residual(now, [if index == 0 { from } else { to }, to], waiting);
         }
         if level + 1 == levels {
-            pass.convolution(now, [to, 3], waiting);
+            pass.convolution(now, [to, config.patch_channels() as u64], waiting);
             continue;
         }
         if doubles_time(level) && load.latents[0] > 1 {
@@ -197,9 +198,11 @@ fn decoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
         let small = now.numbers(to);
         now.positions *= 4;
         // Frame by frame, and then together.
-        let frame = now.positions * to;
-        pass.product((waiting + small + frame, now.numbers(to / 2)), [to, to / 2], 1);
-        pass.uses(waiting + small + 2 * now.numbers(to / 2));
+        let (frame, out) = (now.positions * to, halved(to));
+        // The path around the level, where there is one, is as large as what comes out.
+        let around = if config.is_residual { now.numbers(out) } else { 0 };
+        pass.product((waiting + around + small + frame, now.numbers(out)), [to, out], 1);
+        pass.uses(waiting + around + small + 2 * now.numbers(out));
     }
     pass
 }
@@ -207,10 +210,12 @@ fn decoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
 fn encoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
     let mut pass = Pass::new(load);
     let mut now = frames(load);
-    now.positions *= (config.spatial_factor() * config.spatial_factor()) as u64;
+    let factor = config.spatial_factor() / config.patch_side();
+    now.positions *= (factor * factor) as u64;
     now.count = if load.latents[0] > 1 { config.temporal_factor() as u64 } else { 1 };
     let widths: Vec<u64> = config.encoder_widths().iter().map(|width| *width as u64).collect();
-    pass.convolution(now, [3, widths[0]], now.numbers(3));
+    let colours = config.patch_channels() as u64;
+    pass.convolution(now, [colours, widths[0]], now.numbers(colours));
     for (level, sides) in widths.windows(2).enumerate() {
         for index in 0..config.num_res_blocks {
             pass.residual(now, [if index == 0 { sides[0] } else { sides[1] }, sides[1]], 0);

@@ -60,7 +60,7 @@ fn gather_time(x: Tensor<5>) -> Tensor<5> {
     Tensor::cat((0..frames / 2).map(|index| seen(2 * index)).collect(), 1)
 }
 
-/// Doubles both sides and halves the channels, and doubles the frames where time is unfolded too.
+/// Doubles both sides, and doubles the frames where time is unfolded too.
 #[derive(Clone, Debug)]
 pub(super) struct Upsample {
     time: Option<CausalConv>,
@@ -68,19 +68,15 @@ pub(super) struct Upsample {
 }
 
 impl Upsample {
-    pub(super) fn load(scope: &Scope<'_>, width: usize, doubles_time: bool) -> Self {
-        let time = || CausalConv::load_temporal(&scope.child("time_conv"), [width, 2 * width]);
+    pub(super) fn load(scope: &Scope<'_>, [inputs, outputs]: [usize; 2], doubles_time: bool) -> Self {
+        let time = || CausalConv::load_temporal(&scope.child("time_conv"), [inputs, 2 * inputs]);
         Self {
             time: doubles_time.then(time),
-            space: CausalConv::load_spatial(&scope.child("resample.1"), [width, width / 2]),
+            space: CausalConv::load_spatial(&scope.child("resample.1"), [inputs, outputs]),
         }
     }
 
-    pub(super) const fn doubles_time(&self) -> bool {
-        self.time.is_some()
-    }
-
-    /// # Shapes  x: `[B, T, H, W, C]` → `[B, 2·T or T, 2·H, 2·W, C/2]`; a first frame stays one frame
+    /// # Shapes  x: `[B, T, H, W, in]` → `[B, 2·T or T, 2·H, 2·W, out]`; a first frame stays one frame
     pub(super) fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         let x = match &self.time {
             // The first frame is not one that time was folded into, and later ones do not see it either.

@@ -30,9 +30,9 @@ pub(super) struct Tokens {
 pub(super) struct Context {
     pub(super) segments: Segments,
     pub(super) rotary: Rotary,
-    /// The clip of each token.
+    /// Which of the modulations each token has.
     pub(super) rows: Rows,
-    /// `[B, 6·D]`.
+    /// `[R, 6·D]`.
     pub(super) modulation: Tensor<2>,
     pub(super) text: Tokens,
     pub(super) image: Option<Tokens>,
@@ -82,7 +82,7 @@ impl Block {
     /// # Shapes  x: `[N, D]`, returned in the same shape
     pub(super) fn forward(&self, x: Tensor<2>, context: &Context) -> Tensor<2> {
         let [_, d] = x.dims();
-        let modulation = context.modulation.clone() + self.modulation.clone(); // [B, 6·D]
+        let modulation = context.modulation.clone() + self.modulation.clone(); // [R, 6·D]
         let part = |index: usize| modulation.clone().narrow(1, index * d, d);
         let rows = &context.rows;
 

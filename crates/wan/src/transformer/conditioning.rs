@@ -1,6 +1,9 @@
 //! Timestep, prompt and image as the blocks are given them.
 
+use std::collections::HashMap;
+
 use burn::tensor::{Device, Tensor, TensorData};
+use kernels::{Rows, Segments};
 
 use super::TransformerConfig;
 use crate::{
@@ -40,7 +43,7 @@ impl Conditioning {
 
     /// The embedding of each timestep, and the modulation of all blocks made of it.
     ///
-    /// # Shapes  B timesteps → `[B, D]` and `[B, 6·D]`
+    /// # Shapes  R timesteps → `[R, D]` and `[R, 6·D]`
     pub(super) fn time(&self, timesteps: &[f32], device: &Device) -> (Tensor<2>, Tensor<2>) {
         let [first, second] = &self.time;
         let sinusoids = sinusoids(timesteps, self.freq_dim, device);
@@ -65,6 +68,25 @@ impl Conditioning {
             }
         }
     }
+}
+
+/// The timesteps without repetition, and which of them each token has.
+///
+/// There may be one for each clip or one for each token. The latter are few different ones: a modulation of its own for
+/// every token would take more memory than the tokens.
+pub(super) fn distinct(timesteps: &[f32], clips: &Segments) -> (Vec<f32>, Rows) {
+    if timesteps.len() == clips.len() {
+        return (timesteps.to_vec(), Rows::from_segments(clips));
+    }
+    let (mut found, mut places) = (Vec::new(), HashMap::new());
+    let rows = timesteps.iter().map(|timestep| {
+        *places.entry(timestep.to_bits()).or_insert_with(|| {
+            found.push(*timestep);
+            found.len() as u32 - 1
+        })
+    });
+    let rows = Rows::new(rows.collect::<Vec<_>>());
+    (found, rows)
 }
 
 /// Cosines, then sines, of a timestep at falling frequencies.

@@ -83,6 +83,12 @@ impl TransformerConfig {
         Self::default()
     }
 
+    /// The 5B model of Wan 2.2: 30 layers of 24 heads on latents of 48 channels.
+    pub fn wan_ti2v_5b() -> Self {
+        let (in_channels, out_channels) = (48, 48);
+        Self { num_attention_heads: 24, ffn_dim: 14_336, num_layers: 30, in_channels, out_channels, ..Self::default() }
+    }
+
     /// Reads `config.json` and checks that it describes a model that can exist.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ mod rotary;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
-use kernels::{ModulatedLayerNorm, Rows, Segments};
+use kernels::{ModulatedLayerNorm, Segments};
 
 pub use config::TransformerConfig;
 pub use memory::{TransformerLoad, TransformerMemory};
@@ -53,7 +53,7 @@ pub struct Transformer {
 pub struct TransformerInput<'a> {
     /// Noisy latents `[B, C, T, H, W]`.
     pub hidden_states: Tensor<5>,
-    /// One timestep from 0 (data) to 1000 (noise) for each clip.
+    /// Timesteps from 0 (data) to 1000 (noise): one for each clip, or one for each token, clip after clip.
     pub timesteps: &'a [f32],
     /// Prompts `[B, N, text_dim]`.
     pub encoder_hidden_states: Tensor<3>,
@@ -141,7 +141,8 @@ impl Transformer {
         let grid @ [frames, rows, columns] = [t / pt, h / ph, w / pw];
         let tokens = frames * rows * columns;
         let segments = Segments::new(std::iter::repeat_n(tokens, b));
-        let (embedding, modulation) = self.conditioning.time(timesteps, &device);
+        let (timesteps, timestep_of_token) = conditioning::distinct(timesteps, &segments);
+        let (embedding, modulation) = self.conditioning.time(&timesteps, &device);
         let image = match encoder_hidden_states_image {
             Some(embeds) => Some(packed(self.conditioning.image(embeds)?)),
             None => None,
@@ -149,7 +150,7 @@ impl Transformer {
         let text = packed(encoder_hidden_states);
         let context = Context {
             rotary: rotary::rotary(&self.config, grid, b, &device),
-            rows: Rows::from_segments(&segments),
+            rows: timestep_of_token,
             segments,
             modulation,
             text: Tokens { values: self.conditioning.text(text.values), segments: text.segments },
@@ -192,8 +193,11 @@ impl Transformer {
             let expected = format!("at most {} patches long along each axis", config.rope_max_seq_len);
             return Err(WanError::shape("hidden_states", expected, &found));
         }
-        if input.timesteps.len() != b {
-            return Err(WanError::shape("timestep", format!("[{b}], one for each clip"), &[input.timesteps.len()]));
+        let tokens: usize = sides.iter().zip(config.patch_size).map(|(side, patch)| side / patch).product();
+        let found = input.timesteps.len();
+        if found != b && found != b * tokens {
+            let expected = format!("[{b}], one for each clip, or [{b}, {tokens}], one for each token");
+            return Err(WanError::shape("timestep", expected, &[found]));
         }
         let found @ [prompts, length, width] = input.encoder_hidden_states.dims();
         if prompts != b || length == 0 || width != config.text_dim {
@@ -215,9 +219,10 @@ impl Transformer {
     }
 }
 
-/// Image to video has a norm of queries that nothing uses, as diffusers also finds.
+/// Image to video has a norm of queries that nothing uses, as diffusers also finds. FastWan has gates of sparse attention,
+/// which attention to everything, as it is computed here, has no place for.
 fn is_unused(name: &str) -> bool {
-    name.contains("norm_added_q")
+    name.contains("norm_added_q") || name.contains("to_gate_compress")
 }
 
 /// Finds the weights, and what is to be added to them.

@@ -30,7 +30,12 @@ pub struct Goldens {
 
 impl Goldens {
     pub fn open() -> Self {
-        let path = goldens().join("wan.safetensors");
+        Self::of("wan")
+    }
+
+    /// Those of one of the other models.
+    pub fn of(name: &str) -> Self {
+        let path = goldens().join(name).with_extension("safetensors");
         let bytes = std::fs::read(&path).unwrap();
         let (_, metadata) = SafeTensors::read_metadata(&bytes).unwrap();
         let tolerance = metadata.metadata().as_ref().unwrap()["tolerance"].parse().unwrap();

@@ -86,7 +86,8 @@ impl Listed {
             return Ok(Self::own(Bundle::load(folder, &generation::DeviceKind::Cpu.open()?)?, place, bytes));
         }
         let mut parameters = Parameters::default();
-        for (part, count) in WanFolder::open(folder)?.parameters()? {
+        let wan = WanFolder::open(folder)?;
+        for (part, count) in wan.parameters()? {
             parameters.total += count;
             match part {
                 "transformer" => parameters.transformer = count,
@@ -95,7 +96,7 @@ impl Listed {
             }
         }
         let licence = licence_in(folder);
-        Ok(Self { name, place, licence, kind: Kind::Open { architecture: "WanPipeline" }, parameters, bytes })
+        Ok(Self { name, place, licence, kind: Kind::Open { architecture: wan.pipeline().name() }, parameters, bytes })
     }
 
     fn own(bundle: Bundle, place: String, bytes: u64) -> Self {
