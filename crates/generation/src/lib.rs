@@ -6,11 +6,13 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`options`] | [`GenerationOptions`], a request as somebody wrote it |
-//! | [`request`] | [`GenerationRequest`], checked once and right from then on, against the [`Abilities`] of a model |
+//! | [`abilities`] | [`Abilities`], what a model can make, and makes when nothing is said |
+//! | [`request`] | [`GenerationRequest`], checked once against them and right from then on |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan |
 //! | `wan_denoiser` | its transformer as sampling sees it |
+//! | [`wan_image`] | [`WanImage`], the image that a video begins with, as it is told of it |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -21,6 +23,7 @@
 //! | [`error`] | [`GenerationError`], the one error of this crate |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod abilities;
 pub mod denoiser;
 pub mod device;
 pub mod error;
@@ -35,7 +38,9 @@ pub mod progress;
 pub mod request;
 mod wan_denoiser;
 pub mod wan_generator;
+pub mod wan_image;
 
+pub use abilities::{Abilities, ImageUse};
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
 pub use error::GenerationError;
@@ -43,5 +48,6 @@ pub use generator::{Generator, VideoGenerator};
 pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};
-pub use request::{Abilities, GenerationRequest};
+pub use request::GenerationRequest;
 pub use wan_generator::{WanGenerator, WanInput, WanPrompts};
+pub use wan_image::{WanImage, WanImageChannels};

@@ -15,16 +15,17 @@ use wan::{
 };
 
 use crate::{
-    Abilities, GenerationError, GenerationOptions, GenerationRequest, Phase, Progress, VideoGenerator,
+    Abilities, GenerationError, GenerationOptions, GenerationRequest, ImageUse, Phase, Progress, VideoGenerator,
+    WanImage,
+    abilities::Levels,
     limits::Limits,
     pixels::frames_from_pixels,
     preview::{Course, LatentColours},
-    request::Levels,
     wan_denoiser::{Timesteps, WanDenoiser, padded},
 };
 
 /// Frames that a latent frame stands for, but for the first.
-const TEMPORAL_FACTOR: usize = 4;
+pub(crate) const TEMPORAL_FACTOR: usize = 4;
 /// Pixels along each side of a latent position: of Wan 2.1, and of the 5B model of Wan 2.2.
 const SPATIAL_FACTOR: usize = 8;
 const LARGE_SPATIAL_FACTOR: usize = 16;
@@ -47,6 +48,8 @@ pub struct WanInput {
     pub seed: u64,
     /// What it shows.
     pub prompts: WanPrompts,
+    /// What it begins with, as [`WanGenerator::prepare_image`] makes it.
+    pub image: Option<WanImage>,
 }
 
 /// A prompt and what guidance leads away from, each as `[1, N, D]`.
@@ -116,7 +119,10 @@ impl WanGenerator {
             frame_rate,
             size,
             num_frames,
-            num_inference_steps: self.scheduler.only_num_inference_steps().unwrap_or(50),
+            num_inference_steps: self.scheduler.only_num_inference_steps().unwrap_or(match self.folder.pipeline() {
+                Pipeline::ImageToVideo => 40,
+                _ => 50,
+            }),
             guidance_scale: if is_distilled { 1.0 } else { 5.0 },
             outline_strength: None,
             sampler: match self.scheduler {
@@ -125,7 +131,20 @@ impl WanGenerator {
                 SchedulerConfig::Dmd => Sampler::Dmd,
             },
             levels: Levels::Wan(self.scheduler),
+            image: match self.folder.pipeline() {
+                Pipeline::ImageToVideo => ImageUse::Always,
+                _ if self.folder.expands_timesteps() => ImageUse::IfGiven,
+                _ => ImageUse::Never,
+            },
         }
+    }
+
+    pub(crate) const fn folder(&self) -> &WanFolder {
+        &self.folder
+    }
+
+    pub(crate) const fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Embeds the prompts of a request.
@@ -155,7 +174,12 @@ impl WanGenerator {
         input: WanInput,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let WanInput { noise, seed, prompts } = input;
+        let WanInput { noise, seed, prompts, image } = input;
+        let (first_frame, image) = match image {
+            Some(WanImage::FirstFrame(latents)) => (Some(latents), None),
+            Some(WanImage::Beside(channels)) => (None, Some(channels)),
+            None => (None, None),
+        };
         let course = Course::begin(progress, (request.num_inference_steps(), request.frame_rate()), || self.colours())?;
         let transformer = self.folder.transformer(&self.device)?;
         let timesteps = if self.folder.expands_timesteps() { Timesteps::OfTokens } else { Timesteps::OfClip };
@@ -164,13 +188,18 @@ impl WanGenerator {
             prompt_embeds: padded(embeds),
             scheduler: self.scheduler,
             timesteps,
+            image: image.clone(),
         };
         let (conditional, unconditional) = (denoiser(prompts.prompt), denoiser(prompts.negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
         // The first level may lie just below pure noise, and all of the canvas begins there.
         let first = request.sigmas().first().copied().unwrap_or(Sigma::PURE_NOISE);
-        let canvas = Canvas::imagined(noise).with_seeds([seed]);
-        let canvas = Canvas { start: canvas.start * first.value(), ..canvas };
+        let canvas = Canvas::imagined(noise);
+        let canvas = Canvas { start: canvas.start * first.value(), ..canvas }.with_seeds([seed]);
+        let canvas = match first_frame {
+            Some(latents) => beginning_with(latents, canvas),
+            None => canvas,
+        };
         course.walk(&guided, (request.sampler(), canvas, request.sigmas()), 0)
     }
 
@@ -200,10 +229,10 @@ impl VideoGenerator for WanGenerator {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let prompts = self.embed(request)?;
+        let (prompts, image) = (self.embed(request)?, self.prepare_image(request)?);
         let [t, h, w] = request.latent_sides();
         let noise = diffusion::noise([self.autoencoder.z_dim, t, h, w], &[seed], &self.device);
-        self.sample(request, WanInput { noise, seed, prompts }, progress)
+        self.sample(request, WanInput { noise, seed, prompts, image }, progress)
     }
 
     fn decode(
@@ -228,6 +257,17 @@ impl VideoGenerator for WanGenerator {
         }
         Ok(())
     }
+}
+
+/// A canvas of which the first latent frame is known.
+///
+/// # Shapes  latents: `[1, C, 1, H, W]`
+fn beginning_with(latents: Tensor<5>, canvas: Canvas) -> Canvas {
+    let [_, _, t, ..] = canvas.latents.dims();
+    let after = |tensor: Tensor<5>| tensor.narrow(2, 1, t - 1);
+    let known = canvas.start.clone().narrow(2, 0, 1) * 0.0;
+    let start = Tensor::cat(vec![known, after(canvas.start)], 2);
+    Canvas { latents: Tensor::cat(vec![latents, after(canvas.latents)], 2), start, ..canvas }
 }
 
 fn embed(encoder: &TextEncoder, tokenizer: &Tokenizer, text: &str) -> Result<Tensor<3>, WanError> {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{IsTerminal, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -11,7 +11,7 @@ use clap::Args;
 use generation::{GenerationOptions, GenerationRequest, Length, VideoGenerator};
 use serde::Serialize;
 use serde_json::json;
-use video::{Clip, Frame, FrameRate, contact_sheet};
+use video::{Clip, Frame, FrameRate, ReadLimits, VideoReader, contact_sheet};
 use wan::transformer::Precision;
 
 use super::{
@@ -35,6 +35,7 @@ Examples:
   misora generate \"a purple cone at sunset\" -o cone.png
   misora generate \"two balls collide\" --count 4 --seed 10 --steps 30 --guidance 5
   misora generate \"a cat in the rain\" --model Wan2.1-T2V-1.3B-Diffusers --lora style.safetensors:0.8
+  misora generate \"she turns to us\" --image she.jpg --model Wan-AI/Wan2.2-TI2V-5B-Diffusers
   echo \"一个红色的球滚过草地\" | misora generate - --output - > ball.mp4
 
 The same command gives the same bytes; another --seed gives another video.")]
@@ -50,7 +51,7 @@ pub struct Generate {
     /// Number of frames: 1, 5, 9, 13, … [default: the model's own, such as 33; 1 for a picture]
     #[arg(long)]
     frames: Option<usize>,
-    /// Width and height in pixels, multiples of 16 [default: the model's own, such as 128x128]
+    /// Width and height in pixels, multiples of 16 or 32 [default: the model's own, such as 128x128]
     #[arg(long, value_name = "WxH", value_parser = value::size)]
     size: Option<[u32; 2]>,
     /// Frames per second, such as 24 or 30000/1001 [default: the model's own]
@@ -64,6 +65,9 @@ pub struct Generate {
     /// What the video should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
+    /// A picture that the video begins with, for models that take one
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
     /// Make so many videos, with the seeds that follow, and a contact sheet of them
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     count: u64,
@@ -133,6 +137,7 @@ impl Generate {
             size: self.size,
             length,
             frame_rate: self.fps,
+            image: self.image.as_deref().map(read_picture).transpose()?,
             ..self.sampling.options(prompt)
         })
     }
@@ -211,6 +216,7 @@ impl Generate {
                 "steps": request.num_inference_steps(),
                 "sampler": request.sampler(),
                 "guidance": request.guidance(),
+                "image": self.image,
                 "outline": request.outline().map(|outline| outline.strength),
                 "model": generator.name(),
                 "loras": self.loras.report(),
@@ -230,6 +236,16 @@ fn describe(made: &Made, request: &GenerationRequest) -> String {
         _ => format!("{frames} frames, {:.2} s at {} fps", request.duration_secs(), request.frame_rate()),
     };
     format!("{}: {size}, {length}, seed {}, made in {:.1} s", made.file, made.seed, made.seconds_taken)
+}
+
+/// The only frame of a picture's file.
+fn read_picture(path: &Path) -> anyhow::Result<Frame> {
+    let mut reader = VideoReader::open(path, &ReadLimits::default())?;
+    let first = reader.next().context("--image has no frame")??;
+    if reader.next().is_some() {
+        bail!("--image {} is a video; name a picture, such as one of its frames", path.display());
+    }
+    Ok(first)
 }
 
 fn read_prompt() -> anyhow::Result<String> {
