@@ -160,3 +160,40 @@ fn more_than_the_machine_has_is_refused_before_it_is_read() {
     write_input(&place, "vae.clip", &["latents"]);
     place.run(&module("vae-decode", model, &["--ignore-memory"])).fine();
 }
+
+#[test]
+fn a_video_begins_with_a_picture_where_the_model_takes_one() {
+    let (place, parts) = (Place::new(), [("model", ""), ("i2v", ""), ("image_transformer", "transformer")]);
+    for (golden, part) in parts {
+        copy(&goldens().join(golden), &place.path("i2v").join(part));
+    }
+    place.generate("a red ball", &["-o", "ball.png", "--frames", "1"]).fine();
+    let arguments = ["generate", "a red ball", "--steps", "1", "--frames", "5", "-o", "on.mp4", "--json", "--model"];
+    let run = |more: &[&str]| place.run(&[&arguments[..], more].concat());
+    let said = run(&["i2v", "--image", "ball.png", "--size", "48x32"]).json();
+    assert_eq!((&said["settings"]["image"], &said["size"]), (&"48x32".into(), &"48x32".into()));
+    let listed = place.run(&["models", "i2v", "--json"]).json();
+    let model = &listed.as_array().unwrap()[1];
+    assert_eq!(model["architecture"], "WanImageToVideoPipeline");
+    assert!(model["parameters"]["image_encoder"].as_u64().unwrap() > 1000, "{model}");
+    assert!(String::from_utf8(place.run(&["models", "verify", "i2v"]).stdout).unwrap().contains("whole"));
+    run(&["i2v", "--size", "48x32"]).refused("the image is missing");
+    run(&["i2v", "--size", "48x32", "--image", "on.mp4"]).refused("is a video; name a picture");
+    run(&["i2v", "--size", "48x32", "--image", "nowhere.png"]).refused("nowhere.png");
+    let plain = goldens().join("model");
+    run(&[plain.to_str().unwrap(), "--size", "48x32", "--image", "ball.png"]).refused("videos of prompts alone");
+    place.generate("a red ball", &["--image", "ball.png"]).refused("videos of prompts alone");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

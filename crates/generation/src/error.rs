@@ -104,6 +104,12 @@ pub enum GenerationError {
         /// What is wrong with them and what would be right.
         problem: String,
     },
+    /// An image that the model cannot begin with, or none where it needs one.
+    #[error("the image {problem}")]
+    Image {
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
     /// A device that this program or machine does not have.
     #[error("cannot use the device {name}: {problem}")]
     Device {

@@ -6,7 +6,8 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`options`] | [`GenerationOptions`], a request as somebody wrote it |
-//! | [`request`] | [`GenerationRequest`], checked once and right from then on, against the [`Abilities`] of a model |
+//! | [`abilities`] | [`Abilities`], what a model can make, and makes when nothing is said |
+//! | [`request`] | [`GenerationRequest`], checked once against them and right from then on |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
 //! | [`edit`] | [`Edit`], what is given of a video before it is made |
@@ -14,6 +15,7 @@
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan |
 //! | `wan_denoiser` | its transformer as sampling sees it |
 //! | `wan_memory` | whether a video of Wan fits into memory, and which would |
+//! | [`wan_image`] | [`WanImage`], the image that a video begins with, as it is told of it |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -24,6 +26,7 @@
 //! | [`error`] | [`GenerationError`], the one error of this crate |
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod abilities;
 pub mod denoiser;
 pub mod device;
 pub mod edit;
@@ -40,8 +43,10 @@ pub mod request;
 pub mod tasks;
 mod wan_denoiser;
 pub mod wan_generator;
+pub mod wan_image;
 mod wan_memory;
 
+pub use abilities::{Abilities, ImageUse};
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
 pub use edit::Edit;
@@ -50,5 +55,6 @@ pub use generator::{Generator, Machine, VideoGenerator};
 pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};
-pub use request::{Abilities, GenerationRequest};
+pub use request::GenerationRequest;
 pub use wan_generator::{WanGenerator, WanInput, WanPrompts};
+pub use wan_image::{WanImage, WanImageChannels};

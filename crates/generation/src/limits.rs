@@ -66,6 +66,14 @@ impl Limits {
         })
     }
 
+    /// The size in the proportions of a picture that covers about as much as another size.
+    pub fn size_like(self, picture: Resolution, [width, height]: [u32; 2]) -> [u32; 2] {
+        let (across, down) = (f64::from(picture.width()), f64::from(picture.height()));
+        let area = f64::from(width) * f64::from(height);
+        let side = |share: f64| self.nearest_sides((area * share).sqrt().round() as u32)[0];
+        [side(across / down), side(down / across)]
+    }
+
     /// Checks a video as a whole and counts its tokens; size and length must be right by themselves.
     ///
     /// # Errors
@@ -175,6 +183,16 @@ mod tests {
         ] {
             let message = message(Limits::OWN.check_size(size));
             assert!(message.ends_with(nearest), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_size_like_a_picture_has_its_proportions() {
+        let limits = Limits { spatial_factor: 16, max_side: 1280, max_tokens: 27_280 };
+        for (picture, size) in
+            [("1920x1080", [1248, 704]), ("100x100", [928, 928]), ("9x16", [704, 1248]), ("90x1", [1280, 96])]
+        {
+            assert_eq!(limits.size_like(picture.parse().unwrap(), [1280, 704]), size, "{picture}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use diffusion::Sampler;
 use models::transformer::CameraPose;
-use video::FrameRate;
+use video::{Frame, FrameRate};
 
 /// What somebody asks for; what is left out is chosen by the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +27,8 @@ pub struct GenerationOptions {
     pub outline_strength: Option<f32>,
     /// How the steps are taken.
     pub sampler: Option<Sampler>,
+    /// What it begins with.
+    pub image: Option<Frame>,
     /// Where the camera is at each latent frame, relative to the first.
     pub camera: Option<Vec<CameraPose>>,
 }

@@ -1,86 +1,15 @@
 //! A request that is right: checked once, when it is made.
 
-use diffusion::{DiffusionError, Guidance, Sampler, Schedule, Sigma};
+use diffusion::{DiffusionError, Guidance, Sampler, Sigma};
 use models::{BundleInfo, autoencoder::TEMPORAL_FACTOR, transformer::CameraPose};
-use video::{FrameRate, Resolution};
+use video::{Frame, FrameRate, Resolution};
 
-use crate::{
-    GenerationError, GenerationOptions, Length, Outline,
-    limits::{self, Limits},
-};
+use crate::{Abilities, GenerationError, GenerationOptions, ImageUse, Length, Outline, limits};
 
 /// Characters in a token of the longest words.
 const CHARACTERS_PER_TOKEN: usize = 16;
-
-/// What a model can make, and what it makes when nothing is said.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Abilities {
-    /// How large its videos may be.
-    pub limits: Limits,
-    /// Tokens of a prompt that it reads.
-    pub prompt_tokens: usize,
-    /// Frames per second.
-    pub frame_rate: u32,
-    /// Width and height in pixels.
-    pub size: [u32; 2],
-    /// Number of frames.
-    pub num_frames: usize,
-    /// Steps from noise to video.
-    pub num_inference_steps: usize,
-    /// How strongly the prompt is followed.
-    pub guidance_scale: f32,
-    /// How much of an outline is imagined anew; `None` for a model that makes none.
-    pub outline_strength: Option<f32>,
-    /// How the steps are taken.
-    pub sampler: Sampler,
-    /// Where the steps lie.
-    pub levels: Levels,
-}
-
-/// At which noise levels a model is sampled.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Levels {
-    /// Shifted by the number of tokens, from pure noise on.
-    ByTokens,
-    /// As a checkpoint of others says.
-    Wan(wan::SchedulerConfig),
-}
-
-impl Abilities {
-    /// Those of misora's own models.
-    pub fn of(info: &BundleInfo) -> Self {
-        Self {
-            limits: Limits::OWN,
-            prompt_tokens: info.text_encoder.max_tokens,
-            frame_rate: info.frame_rate,
-            size: [128, 128],
-            num_frames: 33,
-            num_inference_steps: 20,
-            guidance_scale: 4.0,
-            outline_strength: Some(0.6),
-            sampler: Sampler::default(),
-            levels: Levels::ByTokens,
-        }
-    }
-}
-
-impl Levels {
-    fn sigmas(self, num_tokens: usize, steps: usize) -> Result<Vec<Sigma>, DiffusionError> {
-        // The schedule also checks the number of steps.
-        let sigmas = Schedule::for_tokens(num_tokens).sigmas(steps)?;
-        match self {
-            Self::ByTokens => Ok(sigmas),
-            Self::Wan(scheduler) => match scheduler.only_num_inference_steps() {
-                Some(only) if only != steps => Err(DiffusionError::Schedule {
-                    problem: format!(
-                        "the model was distilled to {only} steps and makes nothing in {steps}; leave their number out"
-                    ),
-                }),
-                _ => scheduler.sigmas(steps).into_iter().map(Sigma::new).collect(),
-            },
-        }
-    }
-}
+/// How many times longer than the other the longer side of an image may be.
+const MAX_IMAGE_ASPECT: u32 = 8;
 
 /// A video that a model can make.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +24,7 @@ pub struct GenerationRequest {
     outline: Option<Outline>,
     guidance: Guidance,
     sampler: Sampler,
+    image: Option<Frame>,
     camera: Option<Vec<CameraPose>>,
 }
 
@@ -119,12 +49,19 @@ impl GenerationRequest {
             return Err(GenerationError::EmptyPrompt);
         }
         let negative_prompt = checked_text("negative prompt", &options.negative_prompt.unwrap_or_default(), abilities)?;
-        let resolution = abilities.limits.check_size(options.size.unwrap_or(abilities.size))?;
+        let image = checked_image(options.image, abilities.image)?;
+        let like_image = |image: &Frame| abilities.limits.size_like(image.resolution(), abilities.size);
+        let size = options.size.unwrap_or_else(|| image.as_ref().map_or(abilities.size, like_image));
+        let resolution = abilities.limits.check_size(size)?;
         let frame_rate = options.frame_rate.map_or_else(|| FrameRate::new(abilities.frame_rate, 1), Ok)?;
         let num_frames = match options.length.unwrap_or(Length::Frames(abilities.num_frames)) {
             Length::Frames(num_frames) => limits::check_frames(num_frames)?,
             Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate)?,
         };
+        if image.is_some() && num_frames == 1 {
+            let problem = "is the first frame, and nothing follows in a video of one; make 5 frames or more".into();
+            return Err(GenerationError::Image { problem });
+        }
         let latent_side = |side: u32| (side / abilities.limits.spatial_factor) as usize;
         let num_tokens = abilities.limits.check_tokens(resolution, num_frames)?;
         let steps = options.num_inference_steps.unwrap_or(abilities.num_inference_steps);
@@ -148,6 +85,7 @@ impl GenerationRequest {
                 options.guidance_interval,
             )?,
             sampler: options.sampler.unwrap_or(abilities.sampler),
+            image,
             camera,
         })
     }
@@ -212,6 +150,11 @@ impl GenerationRequest {
         self.sampler
     }
 
+    /// What the video begins with, if something was given; its size is its own.
+    pub const fn image(&self) -> Option<&Frame> {
+        self.image.as_ref()
+    }
+
     /// The camera's path, one pose for each latent frame, if one was asked for.
     pub fn camera(&self) -> Option<&[CameraPose]> {
         self.camera.as_deref()
@@ -228,6 +171,29 @@ fn checked_text(which: &'static str, text: &str, abilities: &Abilities) -> Resul
     let text = text.trim();
     let found = text.chars().count();
     if found > limit { Err(GenerationError::PromptLength { which, found, limit }) } else { Ok(text.to_owned()) }
+}
+
+fn checked_image(image: Option<Frame>, image_use: ImageUse) -> Result<Option<Frame>, GenerationError> {
+    let refused = |problem: String| Err(GenerationError::Image { problem });
+    match (&image, image_use) {
+        (Some(_), ImageUse::Never) => refused(
+            "cannot be used: this model makes videos of prompts alone; leave it out, name another model, or animate the picture".into(),
+        ),
+        (None, ImageUse::Always) => {
+            refused("is missing: this model makes videos that begin with one; give one, or name another model".into())
+        }
+        (Some(picture), _) => {
+            let size = picture.resolution();
+            let (long, short) = (size.width().max(size.height()), size.width().min(size.height()));
+            if long > MAX_IMAGE_ASPECT * short {
+                return refused(format!(
+                    "is {size}; its longer side may be at most {MAX_IMAGE_ASPECT} times the shorter; cut it"
+                ));
+            }
+            Ok(image)
+        }
+        (None, _) => Ok(None),
+    }
 }
 
 /// The outline for a strength; when none is given, as the model likes it.

@@ -8,7 +8,7 @@ use wan::{
     transformer::{Transformer, TransformerInput},
 };
 
-use crate::denoiser::token_levels;
+use crate::{WanImageChannels, denoiser::token_levels};
 
 /// A transformer with a prompt, as sampling sees it.
 pub(crate) struct WanDenoiser<'a> {
@@ -17,6 +17,7 @@ pub(crate) struct WanDenoiser<'a> {
     pub(crate) prompt_embeds: Tensor<3>,
     pub(crate) scheduler: SchedulerConfig,
     pub(crate) timesteps: Timesteps,
+    pub(crate) image: Option<WanImageChannels>,
 }
 
 /// What a transformer is told of noise levels.
@@ -35,11 +36,16 @@ impl Denoiser for WanDenoiser<'_> {
             Timesteps::OfTokens => token_levels(canvas.levels(sigma))?,
         };
         let timesteps: Vec<f32> = levels.into_iter().map(|level| self.scheduler.timestep(level)).collect();
+        let latents = canvas.latents.clone();
+        let (hidden_states, embeds) = match &self.image {
+            Some(image) => (Tensor::cat(vec![latents, image.condition.clone()], 1), image.embeds.clone()),
+            None => (latents, None),
+        };
         let input = TransformerInput {
-            hidden_states: canvas.latents.clone(),
+            hidden_states,
             timesteps: &timesteps,
             encoder_hidden_states: self.prompt_embeds.clone(),
-            encoder_hidden_states_image: None,
+            encoder_hidden_states_image: embeds,
         };
         self.transformer.forward(input).map_err(DiffusionError::denoiser)
     }

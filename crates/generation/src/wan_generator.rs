@@ -15,17 +15,18 @@ use wan::{
 };
 
 use crate::{
-    Abilities, Edit, GenerationError, GenerationOptions, GenerationRequest, Machine, Phase, Progress, VideoGenerator,
+    Abilities, Edit, GenerationError, GenerationOptions, GenerationRequest, ImageUse, Machine, Phase, Progress,
+    VideoGenerator, WanImage, WanImageChannels,
+    abilities::Levels,
     limits::Limits,
     pixels::frames_from_pixels,
     preview::{Course, LatentColours},
-    request::Levels,
     wan_denoiser::{Timesteps, WanDenoiser, padded},
     wan_memory::{Video, WanMemory},
 };
 
 /// Frames that a latent frame stands for, but for the first.
-const TEMPORAL_FACTOR: usize = 4;
+pub(crate) const TEMPORAL_FACTOR: usize = 4;
 /// Pixels along each side of a latent position: of Wan 2.1, and of the 5B model of Wan 2.2.
 const SPATIAL_FACTOR: usize = 8;
 const LARGE_SPATIAL_FACTOR: usize = 16;
@@ -50,6 +51,8 @@ pub struct WanInput {
     pub seed: u64,
     /// What it shows.
     pub prompts: WanPrompts,
+    /// What it begins with, as [`WanGenerator::prepare_image`] makes it.
+    pub image: Option<WanImage>,
 }
 
 /// A prompt and what guidance leads away from, each as `[1, N, D]`.
@@ -125,7 +128,10 @@ impl WanGenerator {
             frame_rate,
             size,
             num_frames,
-            num_inference_steps: self.scheduler.only_num_inference_steps().unwrap_or(50),
+            num_inference_steps: self.scheduler.only_num_inference_steps().unwrap_or(match self.folder.pipeline() {
+                Pipeline::ImageToVideo => 40,
+                _ => 50,
+            }),
             guidance_scale: if is_distilled { 1.0 } else { 5.0 },
             outline_strength: None,
             sampler: match self.scheduler {
@@ -134,7 +140,20 @@ impl WanGenerator {
                 SchedulerConfig::Dmd => Sampler::Dmd,
             },
             levels: Levels::Wan(self.scheduler),
+            image: match self.folder.pipeline() {
+                Pipeline::ImageToVideo => ImageUse::Always,
+                _ if self.folder.expands_timesteps() => ImageUse::IfGiven,
+                _ => ImageUse::Never,
+            },
         }
+    }
+
+    pub(crate) const fn folder(&self) -> &WanFolder {
+        &self.folder
+    }
+
+    pub(crate) const fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Embeds the prompts of a request.
@@ -164,9 +183,18 @@ impl WanGenerator {
         input: WanInput,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let WanInput { noise, seed, prompts } = input;
+        let WanInput { noise, seed, prompts, image } = input;
+        let (first_frame, image) = match image {
+            Some(WanImage::FirstFrame(latents)) => (Some(latents), None),
+            Some(WanImage::Beside(channels)) => (None, Some(channels)),
+            None => (None, None),
+        };
         let canvas = Canvas::imagined(noise).with_seeds([seed]);
-        self.walk(request, (canvas, request.sigmas(), None), prompts, progress)
+        let canvas = match first_frame {
+            Some(latents) => beginning_with(latents, canvas),
+            None => canvas,
+        };
+        self.walk(request, (canvas, request.sigmas(), None), (prompts, image), progress)
     }
 
     /// Walks a canvas down the given levels. Where it is known in part, and the model knows one level for a whole clip, noise
@@ -175,7 +203,7 @@ impl WanGenerator {
         &self,
         request: &GenerationRequest,
         (canvas, sigmas, noise): (Canvas, &[Sigma], Option<&Tensor<5>>),
-        prompts: WanPrompts,
+        (prompts, image): (WanPrompts, Option<WanImageChannels>),
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
         let course = Course::begin(progress, (sigmas.len() - 1, request.frame_rate()), || self.colours())?;
@@ -186,6 +214,7 @@ impl WanGenerator {
             prompt_embeds: padded(embeds),
             scheduler: self.scheduler,
             timesteps,
+            image: image.clone(),
         };
         let (conditional, unconditional) = (denoiser(prompts.prompt), denoiser(prompts.negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
@@ -230,10 +259,10 @@ impl VideoGenerator for WanGenerator {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let prompts = self.embed(request)?;
+        let (prompts, image) = (self.embed(request)?, self.prepare_image(request)?);
         let [t, h, w] = request.latent_sides();
         let noise = diffusion::noise([self.autoencoder.z_dim, t, h, w], &[seed], &self.device);
-        self.sample(request, WanInput { noise, seed, prompts }, progress)
+        self.sample(request, WanInput { noise, seed, prompts, image }, progress)
     }
 
     fn sample_edit(
@@ -244,6 +273,10 @@ impl VideoGenerator for WanGenerator {
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
         let prompts = self.embed(request)?;
+        let beside = match self.prepare_image(request)? {
+            Some(WanImage::Beside(channels)) => Some(channels),
+            _ => None,
+        };
         let latents = {
             let encoder = self.folder.encoder(&self.device)?;
             encoder.normalise(encoder.encode(edit.pixels(&self.device))?)
@@ -253,7 +286,7 @@ impl VideoGenerator for WanGenerator {
         let canvas = edit.canvas(latents, noise.clone())?.with_seeds([seed]);
         let sigmas = edit.sigmas(request.sigmas())?;
         let noise = (!self.folder.expands_timesteps()).then_some(&noise);
-        self.walk(request, (canvas, &sigmas, noise), prompts, progress)
+        self.walk(request, (canvas, &sigmas, noise), (prompts, beside), progress)
     }
 
     fn decode(
@@ -289,6 +322,17 @@ impl VideoGenerator for WanGenerator {
         }
         Ok(())
     }
+}
+
+/// A canvas of which the first latent frame is known.
+///
+/// # Shapes  latents: `[1, C, 1, H, W]`
+fn beginning_with(latents: Tensor<5>, canvas: Canvas) -> Canvas {
+    let [_, _, t, ..] = canvas.latents.dims();
+    let after = |tensor: Tensor<5>| tensor.narrow(2, 1, t - 1);
+    let known = canvas.start.clone().narrow(2, 0, 1) * 0.0;
+    let start = Tensor::cat(vec![known, after(canvas.start)], 2);
+    Canvas { latents: Tensor::cat(vec![latents, after(canvas.latents)], 2), start, ..canvas }
 }
 
 fn embed(encoder: &TextEncoder, tokenizer: &Tokenizer, text: &str) -> Result<Tensor<3>, WanError> {

@@ -2,9 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use image::{RgbImage, imageops};
-
-use crate::{Frame, Resolution, VideoError};
+use crate::{Filter, Frame, Resolution, VideoError};
 
 /// How a picture comes to a size of another shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +51,7 @@ impl Frame {
     /// The picture at another size. Without a choice only one of the same shape will do.
     ///
     /// # Errors
-    /// [`VideoError::OtherShape`] when the shapes differ and nothing was chosen.
+    /// [`VideoError::OtherShape`] when the shapes differ and nothing was chosen, and as [`Self::filling`].
     pub fn fitted(&self, size: Resolution, fit: Option<Fit>) -> Result<Self, VideoError> {
         let own = self.resolution();
         if own == size {
@@ -65,45 +63,18 @@ impl Frame {
             None if (ratio - 1.0).abs() <= SAME_SHAPE => Fit::Stretch,
             None => return Err(VideoError::OtherShape { found: own, wanted: size }),
         };
-        let scaled = |whole: u32, share: f32| ((whole as f32 * share).round() as u32).clamp(1, whole);
-        Ok(match fit {
-            Fit::Stretch => self.resized(size),
-            Fit::Crop => {
-                let (width, height) = (scaled(own.width(), 1.0 / ratio), scaled(own.height(), ratio));
-                let (left, top) = ((own.width() - width) / 2, (own.height() - height) / 2);
-                self.part(left, top, Resolution::new(width, height)?).resized(size)
-            }
+        match fit {
+            Fit::Stretch => self.resized(size, Filter::Bicubic),
+            Fit::Crop => self.filling(size, Filter::Bicubic),
             Fit::Pad => {
+                let scaled = |whole: u32, share: f32| ((whole as f32 * share).round() as u32).clamp(1, whole);
                 let inner = Resolution::new(scaled(size.width(), ratio), scaled(size.height(), 1.0 / ratio))?;
                 let (left, top) = ((size.width() - inner.width()) / 2, (size.height() - inner.height()) / 2);
                 let mut padded = Self::filled(size, [0; 3]);
-                padded.put(&self.resized(inner), left, top);
-                padded
+                padded.put(&self.resized(inner, Filter::Bicubic)?, left, top);
+                Ok(padded)
             }
-        })
-    }
-
-    /// All of the picture at another size.
-    fn resized(&self, size: Resolution) -> Self {
-        let own = self.resolution();
-        let Some(image) = RgbImage::from_raw(own.width(), own.height(), self.rgb().to_vec()) else {
-            unreachable!("a frame has 3 bytes for each pixel");
-        };
-        let image = imageops::resize(&image, size.width(), size.height(), imageops::FilterType::CatmullRom);
-        let mut frame = Self::filled(size, [0; 3]);
-        frame.rgb_mut().copy_from_slice(image.as_raw());
-        frame
-    }
-
-    /// A rectangle of the picture, which must lie inside of it.
-    fn part(&self, left: u32, top: u32, size: Resolution) -> Self {
-        let mut part = Self::filled(size, [0; 3]);
-        let line = 3 * size.width() as usize;
-        for (row, target) in part.rgb_mut().chunks_exact_mut(line).enumerate() {
-            let start = 3 * ((top as usize + row) * self.resolution().width() as usize + left as usize);
-            target.copy_from_slice(&self.rgb()[start..start + line]);
         }
-        part
     }
 
     /// Puts a smaller picture into this one.

@@ -14,6 +14,7 @@
 //! | [`probe`](mod@probe) | what a file is, from its headers |
 //! | [`contact_sheet`](mod@contact_sheet) | many clips in one picture |
 //! | [`still`] | single pictures |
+//! | [`resize`] | pictures in another size |
 //! | `mp4`, `h264`, `sps`, `colour` | MP4 boxes; H.264 and its headers; RGB to BT.709 and back |
 //! | `gif_writer`, `gif_reader`, `folder` | the other formats |
 //! | `ffmpeg` | every other video, through that program |
@@ -40,6 +41,7 @@ mod malformed_tests;
 mod mp4;
 pub mod probe;
 pub mod reader;
+pub mod resize;
 pub mod resolution;
 mod sps;
 pub mod still;
@@ -53,6 +55,7 @@ pub use frame_rate::FrameRate;
 pub use limits::ReadLimits;
 pub use probe::{MediaInfo, MediaKind, probe};
 pub use reader::{VideoReader, read_clip};
+pub use resize::Filter;
 pub use resolution::Resolution;
 pub use still::{encode_jpeg, encode_png};
 pub use writer::{OutputFormat, VideoWriter, encode_gif, encode_mp4, write_clip, write_mp4};

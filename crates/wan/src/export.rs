@@ -17,8 +17,12 @@ use crate::{
 };
 
 /// The parts that have weights, and what their files are called.
-const PARTS: [(&str, &str); 3] =
-    [("transformer", "diffusion_pytorch_model"), ("vae", "diffusion_pytorch_model"), ("text_encoder", "model")];
+const PARTS: [(&str, &str); 4] = [
+    ("transformer", "diffusion_pytorch_model"),
+    ("vae", "diffusion_pytorch_model"),
+    ("text_encoder", "model"),
+    ("image_encoder", "model"),
+];
 /// Endings of files that hold weights, which are not copied.
 const WEIGHTS: [&str; 8] = ["safetensors", "bin", "pt", "pth", "ckpt", "msgpack", "h5", "onnx"];
 

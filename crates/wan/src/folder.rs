@@ -8,6 +8,8 @@
 //!   text_encoder/             config.json and weights
 //!   tokenizer/                tokenizer.json
 //!   scheduler/                scheduler_config.json
+//!   image_encoder/            config.json and weights, for image to video
+//!   image_processor/          preprocessor_config.json, for image to video
 //! ```
 
 use std::{
@@ -21,9 +23,11 @@ use serde_json::Value;
 use crate::{
     Lora, SchedulerConfig, WanError,
     autoencoder::{AutoencoderConfig, AutoencoderMemory, Decoder, Encoder},
-    export, json,
+    export,
+    image::{ImageEncoder, ImageProcessor},
+    json,
     text::{TextEncoder, TextEncoderMemory, Tokenizer},
-    transformer::{Precision, Transformer, TransformerMemory},
+    transformer::{Precision, Transformer, TransformerConfig, TransformerMemory},
 };
 
 const INDEX: &str = "model_index.json";
@@ -35,16 +39,19 @@ pub enum Pipeline {
     TextToVideo,
     /// The same in three steps, by a model that FastVideo distilled.
     Dmd,
+    /// A video of a prompt and the image that it begins with.
+    ImageToVideo,
 }
 
 impl Pipeline {
-    const ALL: [Self; 2] = [Self::TextToVideo, Self::Dmd];
+    const ALL: [Self; 3] = [Self::TextToVideo, Self::Dmd, Self::ImageToVideo];
 
     /// Its class, as the index names it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::TextToVideo => "WanPipeline",
             Self::Dmd => "WanDMDPipeline",
+            Self::ImageToVideo => "WanImageToVideoPipeline",
         }
     }
 }
@@ -78,7 +85,8 @@ impl WanFolder {
         let index: BTreeMap<String, Value> = json::read(&path.join(INDEX), json::MAX_CONFIG_BYTES)?;
         let class = index.get("_class_name").and_then(Value::as_str).unwrap_or("a pipeline without a name");
         let Some(pipeline) = Pipeline::ALL.into_iter().find(|pipeline| pipeline.name() == class) else {
-            let (found, known) = (class.chars().take(64).collect(), "WanPipeline and WanDMDPipeline");
+            let (found, known) =
+                (class.chars().take(64).collect(), "WanPipeline, WanDMDPipeline and WanImageToVideoPipeline");
             return Err(WanError::Architecture { path: path.join(INDEX), found, known });
         };
         if index.get("transformer_2").is_some_and(|part| class_of(part).is_some()) {
@@ -207,6 +215,33 @@ impl WanFolder {
     /// As [`Self::transformer`].
     pub fn text_encoder_memory(&self) -> Result<TextEncoderMemory, WanError> {
         TextEncoderMemory::open(&self.part("text_encoder", &["UMT5EncoderModel"])?)
+    }
+
+    /// Whether the transformer hears what an image encoder says.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn takes_image_embeds(&self) -> Result<bool, WanError> {
+        let config = TransformerConfig::read(&self.transformer_folder()?.join("config.json"))?;
+        Ok(config.image_dim.is_some())
+    }
+
+    /// Reads the image encoder.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn image_encoder(&self, device: &Device) -> Result<ImageEncoder, WanError> {
+        let classes = ["CLIPVisionModel", "CLIPVisionModelWithProjection"];
+        ImageEncoder::load(&self.part("image_encoder", &classes)?, device)
+    }
+
+    /// Reads how pictures are brought to the image encoder.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn image_processor(&self) -> Result<ImageProcessor, WanError> {
+        let classes = ["CLIPImageProcessor", "CLIPImageProcessorFast", "CLIPImageProcessorPil"];
+        ImageProcessor::read(&self.part("image_processor", &classes)?.join("preprocessor_config.json"))
     }
 
     /// Opens the text encoder.

@@ -37,7 +37,12 @@ impl Linear {
     /// A layer whose weight has more axes in the file, all but the first of which are inputs.
     pub(crate) fn load_flattened(scope: &Scope<'_>, [inputs, outputs]: [usize; 2], stored: &[usize]) -> Self {
         let bias = Some(scope.values("bias", &[outputs], [outputs]));
-        Self { weight: scope.flattened("weight", [inputs, outputs], stored), bias }
+        Self { bias, ..Self::load_flattened_without_bias(scope, [inputs, outputs], stored) }
+    }
+
+    /// The same that adds nothing.
+    pub(crate) fn load_flattened_without_bias(scope: &Scope<'_>, sides: [usize; 2], stored: &[usize]) -> Self {
+        Self { weight: scope.flattened("weight", sides, stored), bias: None }
     }
 
     /// # Shapes  x: `[N, in]` → `[N, out]`

@@ -15,6 +15,7 @@
 //! | [`lora`] | [`Lora`]: files that change what the transformer makes |
 //! | [`autoencoder`] | pixels to latents and back, a latent frame at a time |
 //! | [`text`] | prompts to embeddings |
+//! | [`image`] | the image that a video begins with, to embeddings |
 //! | [`scheduler`] | which noise levels a checkpoint wants to be sampled at |
 //! | [`memory`] | how much memory a part takes, told before it is read |
 //! | [`export`](mod@export) | a model folder written anew in another precision |
@@ -29,6 +30,7 @@ mod config;
 pub mod error;
 pub mod export;
 pub mod folder;
+pub mod image;
 mod json;
 mod layers;
 pub mod lora;

@@ -19,6 +19,10 @@ pub fn verify(folder: &WanFolder, progress: &mut dyn FnMut(u64, u64) -> ControlF
     folder.decoder(&device)?;
     folder.encoder(&device)?;
     folder.check_transformer(&device)?;
+    if folder.takes_image_embeds()? {
+        folder.image_processor()?;
+        folder.image_encoder(&device)?;
+    }
     let parts = export::parts(folder)?;
     let total: u64 = parts.iter().map(|part| part.weights.stored_bytes()).sum();
     let (mut done, mut tensors) = (0, 0);

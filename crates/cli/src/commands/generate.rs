@@ -1,8 +1,11 @@
 //! `misora generate`.
 
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
 use clap::Args;
 use generation::{GenerationOptions, Length, tasks::Imagine};
-use video::FrameRate;
+use video::{Frame, FrameRate, ReadLimits, VideoReader};
 
 use super::{making::Making, prompt};
 use crate::{target::Target, value};
@@ -16,6 +19,7 @@ Examples:
   misora generate \"a purple cone at sunset\" -o cone.png
   misora generate \"two balls collide\" --count 4 --seed 10 --steps 30 --guidance 5
   misora generate \"a cat in the rain\" --model Wan2.1-T2V-1.3B-Diffusers --lora style.safetensors:0.8
+  misora generate \"she turns to us\" --image she.jpg --model Wan-AI/Wan2.2-TI2V-5B-Diffusers
   echo \"一个红色的球滚过草地\" | misora generate - --output - > ball.mp4
 
 The same command gives the same bytes; another --seed gives another video.")]
@@ -28,12 +32,15 @@ pub struct Generate {
     /// Number of frames: 1, 5, 9, 13, … [default: the model's own, such as 33; 1 for a picture]
     #[arg(long)]
     frames: Option<usize>,
-    /// Width and height in pixels, multiples of 16 [default: the model's own, such as 128x128]
+    /// Width and height in pixels, multiples of 16 or 32 [default: the model's own, such as 128x128]
     #[arg(long, value_name = "WxH", value_parser = value::size)]
     size: Option<[u32; 2]>,
     /// Frames per second, such as 24 or 30000/1001 [default: the model's own]
     #[arg(long)]
     fps: Option<FrameRate>,
+    /// A picture that the video begins with, for Wan models that take one; `animate` does so with any model
+    #[arg(long, value_name = "FILE")]
+    image: Option<PathBuf>,
     #[command(flatten)]
     making: Making,
 }
@@ -50,8 +57,19 @@ impl Generate {
             size: self.size,
             length,
             frame_rate: self.fps,
+            image: self.image.as_deref().map(read_picture).transpose()?,
             ..self.making.options(prompt::read(&self.prompt)?)
         };
         self.making.run(target, wishes, &Imagine)
     }
+}
+
+/// The only frame of a picture's file.
+fn read_picture(path: &Path) -> anyhow::Result<Frame> {
+    let mut reader = VideoReader::open(path, &ReadLimits::default())?;
+    let first = reader.next().context("--image has no frame")??;
+    if reader.next().is_some() {
+        bail!("--image {} is a video; name a picture, such as one of its frames", path.display());
+    }
+    Ok(first)
 }

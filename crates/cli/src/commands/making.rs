@@ -205,6 +205,7 @@ impl Making {
                 "steps": request.num_inference_steps(),
                 "sampler": request.sampler(),
                 "guidance": request.guidance(),
+                "image": request.image().map(|image| image.resolution().to_string()),
                 "outline": request.outline().map(|outline| outline.strength),
                 "model": generator.name(),
                 "loras": self.loras.report(),

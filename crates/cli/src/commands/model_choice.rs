@@ -15,7 +15,7 @@ use crate::{memory, value};
 #[derive(Args)]
 pub struct ModelChoice {
     /// A model folder, or a name on the Hugging Face hub, instead of the model that is built in; `generate` also takes
-    /// Wan 2.1 in the layout of diffusers
+    /// Wan in the layout of diffusers
     #[arg(long, value_name = "DIR-OR-NAME")]
     model: Option<PathBuf>,
     #[command(flatten)]
@@ -49,7 +49,7 @@ impl ModelChoice {
         Ok(Generator::new(bundle))
     }
 
-    /// Loads the model, which may also be a Wan 2.1 folder in the layout of diffusers, and says what it computes with.
+    /// Loads the model, which may also be a Wan folder in the layout of diffusers, and says what it computes with.
     pub fn load_any(
         &self,
         loras: &LoraChoice,

@@ -32,9 +32,17 @@ pub fn values(tensor: Tensor<5>) -> Vec<f32> {
     tensor.into_data().try_to_vec().unwrap()
 }
 
+/// The norm of the difference over that of the reference.
+pub fn relative_error(ours: &[f32], theirs: &[f32]) -> f64 {
+    assert_eq!(ours.len(), theirs.len());
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|value| value * value).sum::<f64>().sqrt();
+    let difference = norm(&mut ours.iter().zip(theirs).map(|(ours, theirs)| f64::from(ours - theirs)));
+    difference / norm(&mut theirs.iter().map(|value| f64::from(*value)))
+}
+
 /// What the goldens of a model say of its pipeline.
 pub struct Golden {
-    file: TensorFile,
+    pub file: TensorFile,
     prefix: &'static str,
 }
 
@@ -53,16 +61,13 @@ impl Golden {
         let negative = "negative_prompt_embeds";
         let negative =
             if self.file.has(&format!("{}{negative}", self.prefix)) { self.get(negative) } else { prompt.clone() };
-        WanInput { noise: self.get("noise"), seed, prompts: WanPrompts { prompt, negative } }
+        WanInput { noise: self.get("noise"), seed, prompts: WanPrompts { prompt, negative }, image: None }
     }
 
     /// Asserts that the norm of the difference is less than a thousandth of that of the reference.
     #[track_caller]
     pub fn compare(&self, name: &str, ours: Tensor<5>) {
-        let (ours, theirs) = (values(ours), values(self.get(name)));
-        let norm = |values: Vec<f64>| values.iter().map(|value| value * value).sum::<f64>().sqrt();
-        let difference = norm(ours.iter().zip(&theirs).map(|(ours, theirs)| f64::from(ours - theirs)).collect());
-        let error = difference / norm(theirs.iter().map(|value| f64::from(*value)).collect());
+        let error = relative_error(&values(ours), &values(self.get(name)));
         println!("{}{name}: {error:.1e}", self.prefix);
         assert!(error <= 1e-3, "{error:e}");
     }
@@ -81,6 +86,12 @@ impl Folder {
 
     pub fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// The same with another golden folder as one of its parts.
+    pub fn and(self, name: &str, part: &str) -> Self {
+        copy(&goldens().join(name), &self.path().join(part));
+        self
     }
 
     /// The same with another text in one of its files.

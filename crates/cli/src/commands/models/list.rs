@@ -48,6 +48,8 @@ enum Kind {
 struct Parameters {
     autoencoder: u64,
     text_encoder: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    image_encoder: u64,
     transformer: u64,
     total: u64,
 }
@@ -92,6 +94,7 @@ impl Listed {
             match part {
                 "transformer" => parameters.transformer = count,
                 "vae" => parameters.autoencoder = count,
+                "image_encoder" => parameters.image_encoder = count,
                 _ => parameters.text_encoder = count,
             }
         }
@@ -115,6 +118,7 @@ impl Listed {
             parameters: Parameters {
                 autoencoder,
                 text_encoder,
+                image_encoder: 0,
                 transformer,
                 total: autoencoder + text_encoder + transformer,
             },
@@ -145,6 +149,10 @@ impl Listed {
         }
         lines.join("\n")
     }
+}
+
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The licence that a model card names at its head.
