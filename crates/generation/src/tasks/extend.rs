@@ -3,7 +3,7 @@
 use video::FrameRate;
 
 use super::{Piece, Plan, Source, Task, enough_frames, wrong};
-use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Length};
+use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest};
 
 /// Most frames of the clip that the model sees at the end where it goes on.
 const CONTEXT_FRAMES: usize = 33;
@@ -68,12 +68,8 @@ impl Extend {
 
 impl Task for Extend {
     fn options(&self, wishes: GenerationOptions) -> GenerationOptions {
-        GenerationOptions {
-            size: Some(self.source.size()),
-            length: Some(Length::Frames(enough_frames(self.made[0] + self.shown.len() + self.made[1]))),
-            frame_rate: Some(self.frame_rate),
-            ..wishes
-        }
+        let num_frames = enough_frames(self.made[0] + self.shown.len() + self.made[1]);
+        GenerationOptions { frame_rate: Some(self.frame_rate), ..self.source.options(num_frames, wishes) }
     }
 
     fn plan(&self, request: &GenerationRequest) -> Result<Plan, GenerationError> {

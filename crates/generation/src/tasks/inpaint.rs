@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use video::{Clip, Resolution};
 
 use super::{Finish, Piece, Plan, Source, Task, enough_frames, wrong};
-use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Length};
+use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest};
 
 /// A part of the picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +79,7 @@ impl Inpaint {
 
 impl Task for Inpaint {
     fn options(&self, wishes: GenerationOptions) -> GenerationOptions {
-        GenerationOptions {
-            size: Some(self.source.size()),
-            length: Some(Length::Frames(enough_frames(self.source.num_frames()))),
-            frame_rate: Some(self.source.frame_rate()),
-            ..wishes
-        }
+        self.source.options(enough_frames(self.source.num_frames()), wishes)
     }
 
     fn plan(&self, request: &GenerationRequest) -> Result<Plan, GenerationError> {

@@ -3,7 +3,7 @@
 use video::Frame;
 
 use super::{Piece, Plan, Source, Task, wrong};
-use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Length};
+use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest};
 
 /// Most frames that the model sees on either side; one more than a multiple of 4.
 const CONTEXT_FRAMES: usize = 17;
@@ -86,12 +86,7 @@ impl Spans {
 
 impl Task for Passage {
     fn options(&self, wishes: GenerationOptions) -> GenerationOptions {
-        GenerationOptions {
-            size: Some(self.first.size()),
-            length: Some(Length::Frames(self.spans.total())),
-            frame_rate: Some(self.first.frame_rate()),
-            ..wishes
-        }
+        self.first.options(self.spans.total(), wishes)
     }
 
     fn plan(&self, request: &GenerationRequest) -> Result<Plan, GenerationError> {

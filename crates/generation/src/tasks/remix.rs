@@ -3,7 +3,7 @@
 use diffusion::Sigma;
 
 use super::{Piece, Plan, Source, Task, enough_frames, wrong};
-use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Length};
+use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest};
 
 /// A clip whose structure stays, and whose style or content changes.
 #[derive(Clone, Debug)]
@@ -27,12 +27,7 @@ impl Remix {
 
 impl Task for Remix {
     fn options(&self, wishes: GenerationOptions) -> GenerationOptions {
-        GenerationOptions {
-            size: Some(self.source.size()),
-            length: Some(Length::Frames(enough_frames(self.source.num_frames()))),
-            frame_rate: Some(self.source.frame_rate()),
-            ..wishes
-        }
+        self.source.options(enough_frames(self.source.num_frames()), wishes)
     }
 
     fn plan(&self, request: &GenerationRequest) -> Result<Plan, GenerationError> {

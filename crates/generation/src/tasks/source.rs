@@ -3,7 +3,7 @@
 use video::{Clip, Fit, Frame, FrameRate, Resolution, VideoError};
 
 use super::Finish;
-use crate::GenerationRequest;
+use crate::{GenerationOptions, GenerationRequest, Length};
 
 /// A clip as it came, and how the model sees it.
 #[derive(Clone, Debug)]
@@ -48,9 +48,14 @@ impl Source {
         self.clip.frame_rate()
     }
 
-    /// At which size the model works.
-    pub(super) const fn size(&self) -> [u32; 2] {
-        self.size
+    /// Wishes for a video of so many frames in the size and at the rate of the clip.
+    pub(super) fn options(&self, num_frames: usize, wishes: GenerationOptions) -> GenerationOptions {
+        GenerationOptions {
+            size: Some(self.size),
+            length: Some(Length::Frames(num_frames)),
+            frame_rate: Some(self.frame_rate()),
+            ..wishes
+        }
     }
 
     /// A frame of the clip at the request's size.
