@@ -92,9 +92,15 @@ pub enum GenerationError {
     /// An outline of a model that makes none.
     #[error("this model makes no outlines; leave out the outline's strength, or make it 1")]
     ModelWithoutOutline,
-    /// A camera path that does not fit the video.
+    /// A camera path that is none, or that the model cannot follow.
     #[error("the camera path {problem}")]
     Camera {
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+    /// The way of a thing that is none, or that the model cannot follow.
+    #[error("the motion {problem}")]
+    Motion {
         /// What is wrong with it and what would be right.
         problem: String,
     },

@@ -11,12 +11,12 @@ use models::{
     Bundle, ModelError,
     autoencoder::{Chunk, StreamState, frames_from_latent_frames},
     text::PromptEmbeds,
-    transformer::CameraPose,
+    transformer::{MotionPath, Motions},
 };
 use video::{Clip, Frame, VideoError};
 
 use crate::{
-    Edit, GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Phase, Progress, nano,
+    Edit, GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Motion, Phase, Progress, nano,
     pixels::frames_from_pixels,
     preview::{Course, LatentColours},
 };
@@ -182,6 +182,7 @@ impl Generator {
         let request = GenerationRequest::new(options, &self.bundle.info)?;
         self.token_ids(request.prompt())?;
         self.token_ids(request.negative_prompt())?;
+        request.motions().iter().try_for_each(|motion| self.token_ids(motion.name()).map(drop))?;
         Ok(request)
     }
 
@@ -279,10 +280,18 @@ impl Generator {
         (canvas, sigmas): (Canvas, &[Sigma]),
         (course, before): (&Course<'_>, usize),
     ) -> Result<Tensor<5>, GenerationError> {
-        let cameras = [request.camera().map(<[CameraPose]>::to_vec)];
+        let [latent_frames, ..] = request.latent_sides();
+        let cameras = [request.camera().map(|camera| camera.poses(latent_frames))];
+        let paths: Vec<MotionPath> = request.motions().iter().map(|motion| motion.path(latent_frames)).collect();
+        let names = self.embed_all(request.motions().iter().map(Motion::name))?;
+        let motions = (!paths.is_empty()).then_some(Motions { paths: &paths, names: &names });
         let (prompt, negative) = (self.embed(request.prompt())?, self.embed(request.negative_prompt())?);
-        let denoiser =
-            |prompt_embeds| ModelDenoiser { transformer: &self.bundle.transformer, prompt_embeds, cameras: &cameras };
+        let denoiser = |prompt_embeds| ModelDenoiser {
+            transformer: &self.bundle.transformer,
+            prompt_embeds,
+            cameras: &cameras,
+            motions,
+        };
         let (conditional, unconditional) = (denoiser(&prompt), denoiser(&negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
         course.walk(&guided, (request.sampler(), canvas, sigmas), before)
@@ -320,7 +329,12 @@ impl Generator {
     }
 
     fn embed(&self, prompt: &str) -> Result<PromptEmbeds, ModelError> {
-        Ok(self.bundle.text_encoder.forward(&[self.token_ids(prompt)?]))
+        self.embed_all(std::iter::once(prompt))
+    }
+
+    fn embed_all<'a>(&self, prompts: impl Iterator<Item = &'a str>) -> Result<PromptEmbeds, ModelError> {
+        let ids: Vec<_> = prompts.map(|prompt| self.token_ids(prompt)).collect::<Result<_, _>>()?;
+        Ok(self.bundle.text_encoder.forward(&ids))
     }
 
     fn token_ids(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {

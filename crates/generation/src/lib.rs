@@ -8,6 +8,8 @@
 //! | [`options`] | [`GenerationOptions`], a request as somebody wrote it |
 //! | [`abilities`] | [`Abilities`], what a model can make, and makes when nothing is said |
 //! | [`request`] | [`GenerationRequest`], checked once against them and right from then on |
+//! | [`camera`] | [`CameraPath`], where the camera goes |
+//! | [`motion`] | [`Motion`], where a thing goes |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
 //! | [`edit`] | [`Edit`], what is given of a video before it is made |
@@ -27,12 +29,14 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod abilities;
+pub mod camera;
 pub mod denoiser;
 pub mod device;
 pub mod edit;
 pub mod error;
 pub mod generator;
 pub mod limits;
+pub mod motion;
 pub mod nano;
 pub mod options;
 pub mod outline;
@@ -47,11 +51,13 @@ pub mod wan_image;
 mod wan_memory;
 
 pub use abilities::{Abilities, ImageUse};
+pub use camera::CameraPath;
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
 pub use edit::Edit;
 pub use error::GenerationError;
 pub use generator::{Generator, Machine, VideoGenerator};
+pub use motion::Motion;
 pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};

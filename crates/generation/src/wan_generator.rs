@@ -145,6 +145,8 @@ impl WanGenerator {
                 _ if self.folder.expands_timesteps() => ImageUse::IfGiven,
                 _ => ImageUse::Never,
             },
+            camera: false,
+            motion: false,
         }
     }
 
@@ -241,10 +243,6 @@ impl VideoGenerator for WanGenerator {
     }
 
     fn request(&self, options: GenerationOptions) -> Result<GenerationRequest, GenerationError> {
-        if options.camera.is_some() {
-            let problem = "cannot be followed: this model was not told of cameras; describe it in the prompt".into();
-            return Err(GenerationError::Camera { problem });
-        }
         GenerationRequest::within(options, &self.abilities())
     }
 

@@ -167,6 +167,12 @@ pub struct StageRecipe {
     pub caption_dropout: f32,
     /// Share of camera paths that are left out.
     pub camera_dropout: f32,
+    /// Share of films whose objects' paths are left out.
+    pub motion_dropout: f32,
+    /// Share of films that begin later, with their first latent frame given: so a window of a long video goes on from the
+    /// one before it.
+    #[serde(default)]
+    pub later_share: f32,
     /// Weight of knowing what stands where, beside the velocity.
     pub semantic_weight: f32,
     /// Noise levels.

@@ -59,7 +59,7 @@ impl Animate {
             size: self.size,
             length,
             frame_rate: self.fps,
-            ..self.making.options(prompt::read(&self.prompt)?)
+            ..self.making.options(prompt::read(&self.prompt)?)?
         };
         self.making.run(target, wishes, &tasks::Animate::new(picture, self.at, self.fit)?)
     }

@@ -35,6 +35,6 @@ impl Blend {
         let first = self.source.read()?;
         let second = first.followed_by(&read_clip(&self.second, &ReadLimits::default())?)?;
         let task = Passage::between(first, second, self.over)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?), &task)
+        self.making.run(target, self.making.options(prompt::read(&self.prompt)?)?, &task)
     }
 }

@@ -58,7 +58,7 @@ impl Generate {
             length,
             frame_rate: self.fps,
             image: self.image.as_deref().map(read_picture).transpose()?,
-            ..self.making.options(prompt::read(&self.prompt)?)
+            ..self.making.options(prompt::read(&self.prompt)?)?
         };
         self.making.run(target, wishes, &Imagine)
     }

@@ -14,6 +14,7 @@ use video::{Clip, Frame, contact_sheet};
 use wan::transformer::Precision;
 
 use super::{
+    guide_choice::GuideChoice,
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
@@ -41,6 +42,8 @@ pub struct Making {
     seed: u64,
     #[command(flatten)]
     sampling: SamplingChoice,
+    #[command(flatten)]
+    guide: GuideChoice,
     /// What the video should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
@@ -86,8 +89,13 @@ impl Making {
     }
 
     /// What is asked for by these options.
-    pub fn options(&self, prompt: String) -> GenerationOptions {
-        GenerationOptions { negative_prompt: self.negative.clone(), ..self.sampling.options(prompt) }
+    pub fn options(&self, prompt: String) -> anyhow::Result<GenerationOptions> {
+        Ok(GenerationOptions {
+            negative_prompt: self.negative.clone(),
+            camera: self.guide.camera()?,
+            motions: self.guide.motions.clone(),
+            ..self.sampling.options(prompt)
+        })
     }
 
     /// Makes the videos of a task.

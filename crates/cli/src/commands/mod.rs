@@ -8,6 +8,7 @@ mod dataset;
 mod evaluate;
 mod extend;
 mod generate;
+mod guide_choice;
 mod info;
 mod inpaint;
 mod loops;
