@@ -27,8 +27,8 @@ const METRES_PER_RADIAN: f32 = 4.2;
 const FIRST_SEED: u64 = HELD_OUT_SEED + (2 << 20);
 const HIDING_SEED: u64 = HELD_OUT_SEED + (3 << 20);
 /// Share of a hidden object that is seen at most, and of one that has come out at least.
-const HIDDEN: f32 = 0.3;
-const OUT: f32 = 0.9;
+const HIDDEN: f32 = 0.1;
+const OUT: f32 = 0.5;
 /// Frames by which an object may come out too early or too late: half a second.
 const TOLERANCE: usize = 8;
 /// Share of its area that has to be found again.
@@ -108,16 +108,17 @@ struct Case<'a> {
 impl Case<'_> {
     /// A film's first picture goes on with the film's own camera.
     fn camera(&self, seed: u64) -> Result<Reading, EvaluationError> {
-        let moves = CameraMove::ALL.into_iter().filter(|camera| *camera != CameraMove::Still);
+        let moves: Vec<_> = CameraMove::ALL.iter().copied().filter(|camera| *camera != CameraMove::Still).collect();
         let distribution = Distribution {
-            cameras: Weights::even(moves.collect::<Vec<_>>()),
+            cameras: Weights::even(&moves),
             // Where the ground is known, and holds still.
-            places: Weights::even([Place::Grass, Place::Sand, Place::Tiles, Place::Snow]),
+            places: Weights::even(&[Place::Grass, Place::Sand, Place::Tiles, Place::Snow]),
             ..held_out_worlds()
         };
         let (world, film) = self.film(distribution, seed)?;
         let truth = &film.truth.frames;
-        let poses: Vec<Pose> = truth.iter().map(|truth| (truth.camera.pose.position, truth.camera.pose.rotation)).collect();
+        let poses: Vec<Pose> =
+            truth.iter().map(|truth| (truth.camera.pose.position, truth.camera.pose.rotation)).collect();
         let path = CameraPath::through(&camera_path(&world.moments(self.settings)))?;
         let wishes = GenerationOptions { camera: Some(path), ..self.wishes(&world) };
         let made = self.animate(&film, wishes, seed)?;
@@ -129,7 +130,7 @@ impl Case<'_> {
     fn motion(&self, seed: u64) -> Result<[Reading; 2], EvaluationError> {
         let distribution = Distribution {
             cameras: Weights::only(CameraMove::Still),
-            motions: Weights::even([Motion::Roll, Motion::Slide, Motion::Rest]),
+            motions: Weights::even(&[Motion::Roll, Motion::Slide, Motion::Rest]),
             ..held_out_worlds()
         };
         let (world, film) = self.film(distribution, seed)?;
@@ -151,7 +152,10 @@ impl Case<'_> {
         let films = error(film.clip.frames(), &|index| path.points[index].unwrap_or([0.5; 2]));
         let [told, untold] = [vec![motion], Vec::new()].map(|motions| {
             let wishes = GenerationOptions { motions, ..self.wishes(&world) };
-            Ok::<_, EvaluationError>(Reading { videos: error(self.animate(&film, wishes, seed)?.frames(), &asked), films })
+            Ok::<_, EvaluationError>(Reading {
+                videos: error(self.animate(&film, wishes, seed)?.frames(), &asked),
+                films,
+            })
         });
         Ok([told?, untold?])
     }

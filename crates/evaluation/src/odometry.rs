@@ -9,8 +9,8 @@ pub type Pose = (Vec3, Quat);
 
 /// Unknowns of a camera's small move: translation, then rotation, in its own axes.
 const UNKNOWNS: usize = 6;
-/// Rounds in which what moves by itself is trusted less.
-const ROUNDS: usize = 4;
+/// Rounds, in each of which the move is found better, and what moves by itself is trusted less.
+const ROUNDS: usize = 6;
 /// Error of luminance, of 255, beyond which a pixel is trusted less.
 const TRUSTED_ERROR: f64 = 3.0;
 /// Keeps a move at nothing where the picture says nothing.
@@ -59,10 +59,26 @@ impl Picture {
             let after = if index < last { values[at + step] } else { values[at] };
             0.25 * before + 0.5 * values[at] + 0.25 * after
         };
-        let rows: Vec<f32> =
-            (0..sharp.len()).map(|at| blurred(&sharp, 1, at % width, width - 1, at)).collect();
+        let rows: Vec<f32> = (0..sharp.len()).map(|at| blurred(&sharp, 1, at % width, width - 1, at)).collect();
         let values = (0..rows.len()).map(|at| blurred(&rows, width, at / width, height - 1, at)).collect();
         Self { values, width, height }
+    }
+
+    /// Luminance and its slope between pixels, unless that is too near the edge.
+    fn at(&self, x: f32, y: f32) -> Option<(f32, [f32; 2])> {
+        let (column, row) = (x.floor(), y.floor());
+        let inside = |place: f32, side: usize| place >= 1.0 && place < (side - 2) as f32;
+        if !inside(column, self.width) || !inside(row, self.height) {
+            return None;
+        }
+        let (right, below, at) = (x - column, y - row, row as usize * self.width + column as usize);
+        let blend = |[a, b, c, d]: [f32; 4]| {
+            (1.0 - below) * ((1.0 - right) * a + right * b) + below * ((1.0 - right) * c + right * d)
+        };
+        let corners = [at, at + 1, at + self.width, at + self.width + 1];
+        let slopes = corners.map(|at| self.slope(at));
+        let slope = [0, 1].map(|axis| blend(slopes.map(|slope| slope[axis])));
+        Some((blend(corners.map(|at| self.values[at])), slope))
     }
 
     fn slope(&self, at: usize) -> [f32; 2] {
@@ -70,30 +86,42 @@ impl Picture {
     }
 }
 
-fn small_move(before: &Picture, after: &Picture, intrinsics: &Intrinsics, (position, rotation): Pose) -> [f32; 6] {
-    let mut equations = Vec::new();
-    for y in MARGIN..before.height - MARGIN {
-        for x in MARGIN..before.width - MARGIN {
-            let at = y * before.width + x;
-            let [gx, gy] = [0, 1].map(|axis| 0.5 * (before.slope(at)[axis] + after.slope(at)[axis]));
-            let a = (x as f32 + 0.5 - intrinsics.centre_x) / intrinsics.focal;
-            let b = -(y as f32 + 0.5 - intrinsics.centre_y) / intrinsics.focal;
-            let down = -(rotation * Vec3::new(a, b, -1.0)).y;
-            // One over the distance to the ground; nothing for the sky.
-            let near = (down / position.y.max(0.05)).max(0.0);
-            // How the pixel's place (a, b) changes with each unknown.
-            let across = [-near, 0.0, -a * near, -a * b, 1.0 + a * a, b];
-            let up = [0.0, -near, -b * near, -1.0 - b * b, a * b, -a];
-            let row: [f64; UNKNOWNS] =
-                std::array::from_fn(|unknown| f64::from(intrinsics.focal * (gx * across[unknown] - gy * up[unknown])));
-            equations.push((row, f64::from(after.values[at] - before.values[at])));
-        }
-    }
+fn small_move(before: &Picture, after: &Picture, intrinsics: &Intrinsics, pose: Pose) -> [f32; 6] {
     let mut found = [0.0; UNKNOWNS];
     for _ in 0..ROUNDS {
+        let mut equations = Vec::with_capacity(before.values.len());
+        for y in MARGIN..before.height - MARGIN {
+            for x in MARGIN..before.width - MARGIN {
+                equations.extend(equation((before, after), [x, y], (intrinsics, pose), &found));
+            }
+        }
         found = weighted_least_squares(&equations, found);
     }
     found.map(|value| value as f32)
+}
+
+/// How a pixel's luminance changes with each unknown, and what it is off where it went by the move so far.
+fn equation(
+    (before, after): (&Picture, &Picture),
+    [x, y]: [usize; 2],
+    (intrinsics, (position, rotation)): (&Intrinsics, Pose),
+    so_far: &[f64; UNKNOWNS],
+) -> Option<([f64; UNKNOWNS], f64)> {
+    let a = (x as f32 + 0.5 - intrinsics.centre_x) / intrinsics.focal;
+    let b = -(y as f32 + 0.5 - intrinsics.centre_y) / intrinsics.focal;
+    let down = -(rotation * Vec3::new(a, b, -1.0)).y;
+    // One over the distance to the ground; nothing for the sky.
+    let near = (down / position.y.max(0.05)).max(0.0);
+    let across = [-near, 0.0, -a * near, -a * b, 1.0 + a * a, b].map(|way| intrinsics.focal * way);
+    let down = [0.0, near, b * near, 1.0 + b * b, -a * b, a].map(|way| intrinsics.focal * way);
+    let shift = |ways: &[f32; UNKNOWNS]| ways.iter().zip(so_far).map(|(way, by)| way * *by as f32).sum::<f32>();
+    let (value, slope_after) = after.at(x as f32 + shift(&across), y as f32 + shift(&down))?;
+    let at = y * before.width + x;
+    let slope_before = before.slope(at);
+    let [gx, gy] = [0, 1].map(|axis| 0.5 * (slope_before[axis] + slope_after[axis]));
+    let row: [f64; UNKNOWNS] = std::array::from_fn(|unknown| f64::from(gx * across[unknown] + gy * down[unknown]));
+    let predicted: f64 = row.iter().zip(so_far).map(|(row, by)| row * by).sum();
+    Some((row, f64::from(value - before.values[at]) - predicted))
 }
 
 /// Solves row · x = −change for all rows, each with Huber's weight at the solution so far.
@@ -134,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_way_of_a_rendered_camera_is_found() {
-        for (camera, tolerance) in [(CameraMove::PanLeft, 0.15), (CameraMove::DollyIn, 0.3), (CameraMove::Still, 0.0)] {
+        for (camera, tolerance) in [(CameraMove::PanLeft, 0.1), (CameraMove::DollyIn, 0.05), (CameraMove::Still, 0.0)] {
             let distribution = Distribution {
                 cameras: Weights::only(camera),
                 motions: Weights::only(Motion::Rest),
@@ -153,7 +181,7 @@ mod tests {
             let [first, last] = [&truth[0], &truth[16]].map(|frame| frame.camera.pose);
             let way = first.position.distance(last.position) + first.rotation.angle_between(last.rotation);
             let error = found.0.distance(last.position) + found.1.angle_between(last.rotation);
-            assert!(error <= tolerance * way + 0.01, "{camera:?}: {error} of {way}");
+            assert!(error <= tolerance * way + 0.025, "{camera:?}: {error} of {way}");
         }
     }
 }

@@ -44,7 +44,7 @@ impl Tracker {
         let (width, height) = (size.width() as usize, size.height() as usize);
         let (pixels, _) = frame.rgb().as_chunks::<3>();
         let mut sums = [0.0_f32; 3];
-        for (index, pixel) in pixels.iter().enumerate().filter(|(_, pixel)| self.belongs[colour_index(pixel)]) {
+        for (index, _) in pixels.iter().enumerate().filter(|(_, pixel)| self.belongs[colour_index(pixel)]) {
             let (x, y) = ((index % width) as f32 + 0.5, (index / width) as f32 + 0.5);
             sums[0] += x / width as f32;
             sums[1] += y / height as f32;
