@@ -10,6 +10,7 @@ mod extend;
 mod generate;
 mod info;
 mod inpaint;
+mod long;
 mod loops;
 mod making;
 mod model_choice;
@@ -23,6 +24,7 @@ mod recut;
 mod remix;
 mod sampling_choice;
 mod source;
+mod storyboard;
 mod train;
 mod worlds;
 
@@ -39,6 +41,7 @@ pub enum Command {
     Loop(loops::Loop),
     Blend(blend::Blend),
     Recut(recut::Recut),
+    Storyboard(storyboard::Storyboard),
     Models(models::Models),
     Info(info::Info),
     #[command(subcommand)]
@@ -65,6 +68,7 @@ impl Command {
             Self::Loop(command) => command.run(),
             Self::Blend(command) => command.run(),
             Self::Recut(command) => command.run(),
+            Self::Storyboard(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Worlds(command) => command.run(),
