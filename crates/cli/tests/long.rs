@@ -26,7 +26,6 @@ fn a_video_in_windows_is_whole_and_leaves_nothing_beside_it() {
     assert_eq!(made["settings"]["window_frames"], 17);
     assert_eq!(read_clip(&place.path("a.mp4"), &ReadLimits::default()).unwrap().frames().len(), 49);
     place.generate("a red ball", &[&WINDOWS[..], &["-o", "b.mp4", "--anti-drift", "0"]].concat()).fine();
-    assert_ne!(place.read("a.mp4"), place.read("b.mp4"));
     place.generate("a red ball", &[&WINDOWS[..], &["-o", "c.gif", "--count", "2"]].concat()).fine();
     assert_eq!(place.files(), ["a.mp4", "b.mp4", "c-1.gif", "c-2.gif", "c-sheet.png"]);
 }
