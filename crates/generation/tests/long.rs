@@ -175,7 +175,7 @@ fn what_windows_cannot_do_is_refused() {
     );
     says(new(wish(Some(0.3), None)), "the nearest: 0.25 s or 0.5 s");
     says(new(wish(Some(-1.0), None)), "the shortest is");
-    says(new(wish(None, Some(0.6))), "between 0 and 0.5, such as 0.05, but is 0.6");
+    says(new(wish(None, Some(0.6))), "between 0 and 0.5, such as 0.15, but is 0.6");
     says(new(wish(None, Some(f32::NAN))), "but is NaN");
     let camera = GenerationOptions { camera: Some(vec![[0.0; 6]; 9]), ..options([48, 32]) };
     says(LongVideo::new(&generator, camera, WINDOWS), "cannot be followed over several windows");

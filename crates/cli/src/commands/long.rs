@@ -17,8 +17,8 @@ pub struct LongChoice {
     /// possible, otherwise windows as long as the model likes]
     #[arg(long, value_name = "SECONDS", conflicts_with = "at_once", allow_negative_numbers = true)]
     window: Option<f64>,
-    /// How far what a window goes on from is noised for the model to look at, so that faults do not add up: 0 to 0.5
-    /// [default: 0.05]
+    /// How far what a window goes on from is noised for the model to look at, so that faults do not add up: 0 to 0.5, such
+    /// as 0.15 [default: 0, not at all]
     #[arg(long, value_name = "LEVEL", conflicts_with = "at_once", allow_negative_numbers = true)]
     anti_drift: Option<f32>,
     /// Never make the video in windows

@@ -35,8 +35,8 @@ use crate::{
 
 /// Most frames of a long video: an hour at 24 frames per second.
 pub const MAX_LONG_FRAMES: usize = 24 * 60 * 60 + 1;
-/// How far carried latents are noised for the model to look at, when nothing is said.
-pub const ANTI_DRIFT: f32 = 0.05;
+/// How far carried latents are noised for the model to look at, when nothing is said: not at all.
+pub const ANTI_DRIFT: f32 = 0.0;
 /// More noise than this hides what is carried.
 const MOST_ANTI_DRIFT: f32 = 0.5;
 
@@ -84,7 +84,7 @@ impl LongVideo {
         let anti_drift = wishes.anti_drift.unwrap_or(ANTI_DRIFT);
         if !(0.0..=MOST_ANTI_DRIFT).contains(&anti_drift) {
             return Err(wrong(&format!(
-                "the noise against drift lies between 0 and {MOST_ANTI_DRIFT}, such as {ANTI_DRIFT}, but is {anti_drift}"
+                "the noise against drift lies between 0 and {MOST_ANTI_DRIFT}, such as 0.15, but is {anti_drift}"
             )));
         }
         let latent_frames = extent.num_frames / TEMPORAL_FACTOR + 1;
