@@ -116,6 +116,26 @@ pub enum GenerationError {
         /// What is wrong with it and what would be right.
         problem: String,
     },
+    /// A long video that cannot be made in windows as wished.
+    #[error("{problem}")]
+    Long {
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// An unfinished video that cannot be gone on with.
+    #[error("{} {problem}", path.display())]
+    Partial {
+        /// Where it lies.
+        path: std::path::PathBuf,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+    /// A story that cannot be told.
+    #[error("{problem}")]
+    Story {
+        /// Which card is wrong, and how.
+        problem: String,
+    },
     /// A device that this program or machine does not have.
     #[error("cannot use the device {name}: {problem}")]
     Device {

@@ -4,12 +4,42 @@ use diffusion::{DiffusionError, Guidance, Sampler, Sigma};
 use models::{BundleInfo, autoencoder::TEMPORAL_FACTOR};
 use video::{Frame, FrameRate, Resolution};
 
-use crate::{Abilities, CameraPath, GenerationError, GenerationOptions, ImageUse, Length, Motion, Outline, limits};
+use crate::{
+    Abilities, CameraPath, GenerationError, GenerationOptions, ImageUse, Length, Motion, Outline,
+    limits::{self, MAX_FRAMES},
+};
 
 /// Characters in a token of the longest words.
 const CHARACTERS_PER_TOKEN: usize = 16;
 /// How many times longer than the other the longer side of an image may be.
 const MAX_IMAGE_ASPECT: u32 = 8;
+
+/// How large, how fast and how long a video is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Extent {
+    pub(crate) resolution: Resolution,
+    pub(crate) frame_rate: FrameRate,
+    pub(crate) num_frames: usize,
+}
+
+impl Extent {
+    /// What somebody asked for, or what the model likes, of so many frames at most.
+    pub(crate) fn of(
+        (size, length, frame_rate): (Option<[u32; 2]>, Option<Length>, Option<FrameRate>),
+        image: Option<&Frame>,
+        (abilities, most_frames): (&Abilities, usize),
+    ) -> Result<Self, GenerationError> {
+        let like_image = |image: &Frame| abilities.limits.size_like(image.resolution(), abilities.size);
+        let size = size.unwrap_or_else(|| image.map_or(abilities.size, like_image));
+        let resolution = abilities.limits.check_size(size)?;
+        let frame_rate = frame_rate.map_or_else(|| FrameRate::new(abilities.frame_rate, 1), Ok)?;
+        let num_frames = match length.unwrap_or(Length::Frames(abilities.num_frames)) {
+            Length::Frames(num_frames) => limits::check_frames(num_frames, most_frames)?,
+            Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate, most_frames)?,
+        };
+        Ok(Self { resolution, frame_rate, num_frames })
+    }
+}
 
 /// A video that a model can make.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,14 +81,8 @@ impl GenerationRequest {
         }
         let negative_prompt = checked_text("negative prompt", &options.negative_prompt.unwrap_or_default(), abilities)?;
         let image = checked_image(options.image, abilities.image)?;
-        let like_image = |image: &Frame| abilities.limits.size_like(image.resolution(), abilities.size);
-        let size = options.size.unwrap_or_else(|| image.as_ref().map_or(abilities.size, like_image));
-        let resolution = abilities.limits.check_size(size)?;
-        let frame_rate = options.frame_rate.map_or_else(|| FrameRate::new(abilities.frame_rate, 1), Ok)?;
-        let num_frames = match options.length.unwrap_or(Length::Frames(abilities.num_frames)) {
-            Length::Frames(num_frames) => limits::check_frames(num_frames)?,
-            Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate)?,
-        };
+        let Extent { resolution, frame_rate, num_frames } =
+            Extent::of((options.size, options.length, options.frame_rate), image.as_ref(), (abilities, MAX_FRAMES))?;
         if image.is_some() && num_frames == 1 {
             let problem = "is the first frame, and nothing follows in a video of one; make 5 frames or more".into();
             return Err(GenerationError::Image { problem });

@@ -180,7 +180,7 @@ impl Denoising<'_> {
     /// The latent frames of a film that are shown.
     fn window(&self, sample: &LatentSample, rng: &mut ChaCha8Rng) -> Range<usize> {
         let [_, t, _, _] = sample.shape;
-        let is_later = t >= LEAST_WINDOW + 1 && rng.random::<f32>() < self.recipe.later_share;
+        let is_later = t > LEAST_WINDOW && rng.random::<f32>() < self.recipe.later_share;
         if is_later { rng.random_range(1..=t - LEAST_WINDOW)..t } else { 0..t }
     }
 

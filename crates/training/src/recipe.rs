@@ -169,8 +169,8 @@ pub struct StageRecipe {
     pub camera_dropout: f32,
     /// Share of films whose objects' paths are left out.
     pub motion_dropout: f32,
-    /// Share of films that begin later, with their first latent frame given: so a window of a long video goes on from the
-    /// one before it.
+    /// Share of films that are shown from a later latent frame on, with that one given: a beginning that stands for four
+    /// frames instead of one.
     #[serde(default)]
     pub later_share: f32,
     /// Weight of knowing what stands where, beside the velocity.

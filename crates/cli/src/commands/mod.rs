@@ -11,6 +11,7 @@ mod generate;
 mod guide_choice;
 mod info;
 mod inpaint;
+mod long;
 mod loops;
 mod making;
 mod model_choice;
@@ -24,6 +25,7 @@ mod recut;
 mod remix;
 mod sampling_choice;
 mod source;
+mod storyboard;
 mod train;
 mod worlds;
 
@@ -40,6 +42,7 @@ pub enum Command {
     Loop(loops::Loop),
     Blend(blend::Blend),
     Recut(recut::Recut),
+    Storyboard(storyboard::Storyboard),
     Models(models::Models),
     Info(info::Info),
     #[command(subcommand)]
@@ -66,6 +69,7 @@ impl Command {
             Self::Loop(command) => command.run(),
             Self::Blend(command) => command.run(),
             Self::Recut(command) => command.run(),
+            Self::Storyboard(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Worlds(command) => command.run(),
