@@ -341,13 +341,14 @@ impl Generator {
         let names = self.embed_all(request.motions().iter().map(Motion::name))?;
         let motions = (!paths.is_empty()).then_some(Motions { paths: &paths, names: &names });
         let (prompt, negative) = (self.embed(request.prompt())?, self.embed(request.negative_prompt())?);
-        let denoiser = |prompt_embeds| ModelDenoiser {
+        // Guidance leads away from what nobody was told of, so that it makes more of camera and ways too.
+        let unconditional = ModelDenoiser {
             transformer: &self.bundle.transformer,
-            prompt_embeds,
-            cameras: &cameras,
-            motions,
+            prompt_embeds: &negative,
+            cameras: &[None],
+            motions: None,
         };
-        let (conditional, unconditional) = (denoiser(&prompt), denoiser(&negative));
+        let conditional = ModelDenoiser { prompt_embeds: &prompt, cameras: &cameras, motions, ..unconditional.clone() };
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
         course.walk(&guided, (request.sampler(), canvas, sigmas), before)
     }
