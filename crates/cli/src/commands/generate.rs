@@ -22,7 +22,7 @@ Examples:
   misora generate \"she turns to us\" --image she.jpg --model Wan-AI/Wan2.2-TI2V-5B-Diffusers
   echo \"一个红色的球滚过草地\" | misora generate - --output - > ball.mp4
 
-The same command gives the same bytes; another --seed gives another video.")]
+The same command gives the same pictures, bit for bit, and only the signature differs; another --seed gives another video.")]
 pub struct Generate {
     /// What the video shows, in English or Chinese; `-` reads it from standard input
     prompt: String,
@@ -60,7 +60,8 @@ impl Generate {
             image: self.image.as_deref().map(read_picture).transpose()?,
             ..self.making.options(prompt::read(&self.prompt)?)
         };
-        self.making.run(target, wishes, &Imagine)
+        let inputs: Vec<&Path> = self.image.as_deref().into_iter().collect();
+        self.making.run_from(&inputs, target, wishes, &Imagine)
     }
 }
 

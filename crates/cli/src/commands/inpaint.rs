@@ -49,6 +49,6 @@ impl Inpaint {
         };
         let seconds = self.from..=self.to.unwrap_or(f64::INFINITY);
         let task = tasks::Inpaint::new(source, &region, seconds)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?), &task)
+        self.making.run_from(&[self.source.path()], target, self.making.options(prompt::read(&self.prompt)?), &task)
     }
 }

@@ -28,6 +28,6 @@ impl Loop {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         let task = Passage::back(self.source.read()?, self.over)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?), &task)
+        self.making.run_from(&[self.source.path()], target, self.making.options(prompt::read(&self.prompt)?), &task)
     }
 }

@@ -1,6 +1,9 @@
 //! What all commands that make videos share: their options, and the way from a request to files.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
@@ -8,12 +11,14 @@ use generation::{
     GenerationError, GenerationOptions, GenerationRequest, VideoGenerator,
     tasks::{Assembly, Plan, Task},
 };
+use provenance::Origin;
 use serde::Serialize;
 use serde_json::json;
 use video::{Clip, Frame, contact_sheet};
 use wan::transformer::Precision;
 
 use super::{
+    marks::{MarkChoice, Marks},
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
@@ -55,6 +60,8 @@ pub struct Making {
     loras: LoraChoice,
     #[command(flatten)]
     precision: PrecisionChoice,
+    #[command(flatten)]
+    marks: MarkChoice,
     /// Decode frames of a Wan model that are larger than this in overlapping tiles of so many pixels along a side, one after
     /// another: smaller tiles take less memory and more time [default: 512]
     #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
@@ -90,8 +97,15 @@ impl Making {
         GenerationOptions { negative_prompt: self.negative.clone(), ..self.sampling.options(prompt) }
     }
 
-    /// Makes the videos of a task.
-    pub fn run(&self, target: Option<Target>, wishes: GenerationOptions, task: &dyn Task) -> anyhow::Result<()> {
+    /// Makes the videos of a task; `inputs` are files that go into them.
+    pub fn run_from(
+        &self,
+        inputs: &[&Path],
+        target: Option<Target>,
+        wishes: GenerationOptions,
+        task: &dyn Task,
+    ) -> anyhow::Result<()> {
+        let marks = self.marks.open(inputs)?;
         let look = self.look.open()?;
         let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
         let request = generator.request(task.options(wishes))?;
@@ -108,8 +122,8 @@ impl Making {
         for (output, _) in &outputs {
             output.check(plan.resolution, plan.frame_rate)?;
         }
-        let (made, clips) = self.make((generator.as_ref(), &request, &plan), &outputs, look)?;
-        let sheet = self.write_sheet(&target, &clips)?;
+        let (made, clips) = self.make((generator.as_ref(), &request, &plan), (&outputs, &marks), look)?;
+        let sheet = self.write_sheet((&target, &clips), marks.of(generator.as_ref(), &request, self.seed))?;
         if self.json {
             let report = self.report((generator.as_ref(), precision), (&request, &plan), (&made, sheet.as_ref()));
             return print::json(&report);
@@ -145,7 +159,7 @@ impl Making {
     fn make(
         &self,
         (generator, request, plan): (&dyn VideoGenerator, &GenerationRequest, &Plan),
-        outputs: &[(Target, u64)],
+        (outputs, marks): (&[(Target, u64)], &Marks),
         look: Option<Look>,
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
         let mut progress = Generating::begin(self.count, request.total_steps(), look);
@@ -155,9 +169,12 @@ impl Making {
             let begun = Instant::now();
             let latents = plan.sample(generator, request, (*seed, &mut progress))?;
             let _careful = Careful::begin();
-            let mut sink = output.open(plan.resolution, plan.frame_rate)?;
+            let size_and_rate = (plan.resolution, plan.frame_rate);
+            let mut marker = marks.marker(marks.of(generator, request, *seed), size_and_rate);
+            let mut sink = output.open(size_and_rate, marks.extras(&marker))?;
             let mut kept: Vec<Frame> = Vec::new();
-            let mut write = |frame: Frame| {
+            let mut write = |mut frame: Frame| {
+                marker.mark(&mut frame);
                 sink.write(&frame)?;
                 kept.extend(keep.then_some(frame));
                 Ok(())
@@ -174,14 +191,16 @@ impl Making {
         Ok((made, clips))
     }
 
-    fn write_sheet(&self, target: &Target, clips: &[Clip]) -> anyhow::Result<Option<Target>> {
+    fn write_sheet(&self, (target, clips): (&Target, &[Clip]), origin: Origin) -> anyhow::Result<Option<Target>> {
         if self.count == 1 {
             return Ok(None);
         }
         let clips: Vec<&Clip> = clips.iter().collect();
         let sheet = contact_sheet(&clips, SHEET_COLUMNS)?;
         let target = target.contact_sheet()?;
-        target.write(&Clip::new(vec![sheet], clips[0].frame_rate())?)?;
+        // Its pictures carry their marks already.
+        let extras = self.marks.open(&[])?.file_extras(origin);
+        target.write(&Clip::new(vec![sheet], clips[0].frame_rate())?, extras)?;
         Ok(Some(target))
     }
 

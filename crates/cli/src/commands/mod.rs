@@ -5,6 +5,7 @@ mod bench;
 mod blend;
 mod completions;
 mod dataset;
+mod detect;
 mod evaluate;
 mod extend;
 mod generate;
@@ -12,6 +13,7 @@ mod info;
 mod inpaint;
 mod loops;
 mod making;
+mod marks;
 mod model_choice;
 mod model_place;
 mod models;
@@ -39,6 +41,7 @@ pub enum Command {
     Loop(loops::Loop),
     Blend(blend::Blend),
     Recut(recut::Recut),
+    Detect(detect::Detect),
     Models(models::Models),
     Info(info::Info),
     #[command(subcommand)]
@@ -65,6 +68,7 @@ impl Command {
             Self::Loop(command) => command.run(),
             Self::Blend(command) => command.run(),
             Self::Recut(command) => command.run(),
+            Self::Detect(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Worlds(command) => command.run(),

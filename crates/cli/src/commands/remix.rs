@@ -27,6 +27,6 @@ impl Remix {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         let task = tasks::Remix::new(self.source.read()?, self.strength)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?), &task)
+        self.making.run_from(&[self.source.path()], target, self.making.options(prompt::read(&self.prompt)?), &task)
     }
 }

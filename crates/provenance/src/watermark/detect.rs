@@ -75,7 +75,9 @@ impl WatermarkDetector {
         let (small, period) = analysed(&Plane::luma(frame));
         match &mut self.sum {
             None => self.sum = Some((small.texture().detail, period)),
-            Some((sum, _)) if (sum.width, sum.height) == (small.width, small.height) => sum.add(&small.texture().detail),
+            Some((sum, _)) if (sum.width, sum.height) == (small.width, small.height) => {
+                sum.add(&small.texture().detail)
+            }
             Some(_) => return,
         }
         if self.count.is_multiple_of(self.every) {
@@ -100,10 +102,12 @@ impl WatermarkDetector {
         if let Some(found) = believed(whole, BELIEVED_WHOLE) {
             return Some(found);
         }
-        let mut places: Vec<Place> = (0..SCALES).flat_map(|step| self.places(sum, *period, SCALE_STEP.powi(step))).collect();
+        let mut places: Vec<Place> =
+            (0..SCALES).flat_map(|step| self.places(sum, *period, SCALE_STEP.powi(step))).collect();
         places.sort_by(|a, b| b.score.total_cmp(&a.score));
         places.truncate(CANDIDATES);
-        let read = places.into_iter().filter_map(|place| believed(self.refined(sum, *period, place), BELIEVED_ELSEWHERE));
+        let read =
+            places.into_iter().filter_map(|place| believed(self.refined(sum, *period, place), BELIEVED_ELSEWHERE));
         read.max_by(|a, b| a.strength.total_cmp(&b.strength))
     }
 
@@ -188,7 +192,8 @@ impl WatermarkDetector {
         let sides = [cells(first.width, left) * CELL, cells(first.height, top) * CELL];
         let aligned: Vec<Plane> =
             self.kept.iter().map(|frame| frame.sampled([left, top], cell / CELL as f32, sides)).collect();
-        let halves = [[0, 0], [0, 1], [1, 0], [1, 1]].map(|half| [0, 1].map(|axis| skipped[axis] + half[axis] * per_period));
+        let halves =
+            [[0, 0], [0, 1], [1, 0], [1, 1]].map(|half| [0, 1].map(|axis| skipped[axis] + half[axis] * per_period));
         let whole = place.scale == 1.0 && place.shift == [0.0; 2];
         let halves = if whole { &halves[..1] } else { &halves[..] };
         let read = halves.iter().filter_map(|&skipped| {

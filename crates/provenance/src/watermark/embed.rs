@@ -33,12 +33,7 @@ pub struct Watermarker {
 impl Watermarker {
     /// Prepares a message.
     pub fn new(key: &WatermarkKey, payload: Payload) -> Self {
-        Self {
-            layout: Layout::new(key),
-            cells: Cells::new(key),
-            coded: code::encode(&payload.to_bits()),
-            frames: 0,
-        }
+        Self { layout: Layout::new(key), cells: Cells::new(key), coded: code::encode(&payload.to_bits()), frames: 0 }
     }
 
     /// Draws it into the next frame. The same frames in the same order become the same.

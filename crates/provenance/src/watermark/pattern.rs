@@ -125,8 +125,7 @@ pub(super) fn draw(waves: &[Wave], coefficients: &[Complex], side: usize) -> Pla
         for turn in 0..=MOST_TURNS {
             // Real parts only: a wave to the left and one to the right share their cosines and sines.
             let [right, left] = [sums[MOST_TURNS + turn], sums[MOST_TURNS - turn]];
-            let [cosine, sine] =
-                if turn == 0 { [right[0], 0.0] } else { [right[0] + left[0], left[1] - right[1]] };
+            let [cosine, sine] = if turn == 0 { [right[0], 0.0] } else { [right[0] + left[0], left[1] - right[1]] };
             for (x, value) in row.iter_mut().enumerate() {
                 let [c, s] = circle[turn * x % side];
                 *value += cosine * c + sine * s;
