@@ -14,9 +14,9 @@ use super::{
 pub(super) const ANALYSED_SIDE: usize = CELL * REPEAT;
 /// Mean square of the waves that tell the place, in grey levels.
 const PLACE_MEAN_SQUARE: f32 = 0.45;
-/// Width of a rung. A step of half of it either way has a mean square of its square over three, in five of 256 waves of a
-/// cell: 3 grey levels, and with the rest 42.3 dB.
-pub(super) const RUNG: f32 = 25.2;
+/// Width of a rung. A wave moves by up to one, and by its third in the mean square; four of the 256 waves of a cell make 3
+/// grey levels, and with the rest some 42.5 dB.
+pub(super) const RUNG: f32 = 24.0;
 /// How much stronger a wave is drawn where the picture itself says the opposite.
 const AGAINST_THE_PICTURE: f32 = 0.3;
 const STRENGTHS: std::ops::RangeInclusive<f32> = 0.3..=2.2;
