@@ -33,18 +33,28 @@ pub fn bytes(total: u64) -> ProgressBar {
 pub struct Generating {
     bar: ProgressBar,
     videos: u64,
+    /// Steps of a part.
     steps: u64,
     finished: u64,
+    /// What a part of a video is called, which of them it is, and how many there are.
+    noun: &'static str,
+    part: u64,
+    parts: u64,
     /// Steps of this video that are done.
     done: usize,
     look: Option<Look>,
 }
 
 impl Generating {
-    /// Begins to count `videos` of `steps` each.
-    pub fn begin(videos: u64, steps: usize, look: Option<Look>) -> Self {
+    /// Begins to count `videos`, each in parts of this name with so many steps.
+    pub fn begin(videos: u64, (noun, steps): (&'static str, usize), look: Option<Look>) -> Self {
         let steps = steps as u64;
-        Self { bar: bar(videos * steps), videos, steps, finished: 0, done: 0, look }
+        Self { bar: bar(videos * steps), videos, steps, finished: 0, noun, part: 0, parts: 1, done: 0, look }
+    }
+
+    /// Says something above the bar, where there is one.
+    pub fn tell(&self, text: &str) {
+        self.bar.println(text);
     }
 
     /// One more video is written.
@@ -61,13 +71,21 @@ impl generation::Progress for Generating {
                 self.done = done;
                 // An edit may take fewer steps than a request says.
                 self.steps = total as u64;
-                self.bar.set_length(self.videos * self.steps);
-                self.bar.set_message("imagining");
-                self.bar.set_position(self.finished * self.steps + done as u64);
+                self.bar.set_length(self.videos * self.parts * self.steps);
+                self.bar.set_message(match self.parts {
+                    1 => "imagining".into(),
+                    parts => format!("{} {}/{parts}", self.noun, self.part + 1),
+                });
+                self.bar.set_position((self.finished * self.parts + self.part) * self.steps + done as u64);
             }
             Phase::Decoding => self.bar.set_message("painting"),
         }
         interrupt::flow()
+    }
+
+    fn part(&mut self, index: usize, count: usize) {
+        (self.part, self.parts) = (index as u64, count as u64);
+        self.look.iter_mut().for_each(Look::next_clip);
     }
 
     fn wants_preview(&self) -> bool {

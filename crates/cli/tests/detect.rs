@@ -35,13 +35,18 @@ fn every_kind_of_file_is_marked_and_found() {
 fn one_changed_byte_is_noticed() {
     let place = Place::new();
     place.generate("a red ball", &[&LARGE[..], &["-o", "a.mp4"]].concat()).fine();
-    let mut bytes = place.read("a.mp4");
-    let last = bytes.len() - 20;
-    bytes[last] ^= 1;
-    std::fs::write(place.path("b.mp4"), bytes).unwrap();
-    let found = place.run(&["detect", "b.mp4", "--json"]).json();
-    assert_eq!(found["credentials"]["standing"], "broken", "{found}");
-    assert!(!found["credentials"]["problems"].as_array().unwrap().is_empty());
+    let whole = place.read("a.mp4");
+    let behind = |mark: &[u8]| whole.windows(mark.len()).position(|bytes| bytes == mark).unwrap() + mark.len();
+    // The coded pictures; what is said of where they come from; the index; the label in the metadata.
+    for mark in ["mdat", "trainedAlgorithmic", "stsz", "ContentProducer"] {
+        let mut bytes = whole.clone();
+        let place_of_change = if mark == "mdat" { (behind(b"mdat") + whole.len()) / 2 } else { behind(mark.as_bytes()) };
+        bytes[place_of_change] ^= 1;
+        std::fs::write(place.path("b.mp4"), bytes).unwrap();
+        let found = place.run(&["detect", "b.mp4", "--json"]).json();
+        assert_eq!(found["credentials"]["standing"], "broken", "{mark}: {found}");
+        assert!(!found["credentials"]["problems"].as_array().unwrap().is_empty(), "{mark}");
+    }
 }
 
 #[test]
@@ -58,6 +63,23 @@ fn an_edit_names_what_it_was_made_of() {
 }
 
 #[test]
+fn windows_and_stories_are_marked_as_a_whole() {
+    let place = Place::new();
+    place.generate("a red ball", &["--size", "64x64", "--frames", "49", "--window", "1", "-o", "a.mp4"]).fine();
+    let story = "[[card]]\nfrom = 0\nto = 0.5\nprompt = \"a red ball\"\n\
+                 [[card]]\nfrom = 0.5\nto = 1\nclip = \"a.mp4\"";
+    std::fs::write(place.path("b.toml"), story).unwrap();
+    place.run(&["storyboard", "b.toml", "--model", "model", "--steps", "2", "--size", "64x64", "-o", "b.mp4"]).fine();
+    for (file, inputs) in [("a.mp4", vec![]), ("b.mp4", vec!["a.mp4"])] {
+        let found = place.run(&["detect", file, "--json"]).json();
+        let credentials = &found["credentials"];
+        assert_eq!((&found["verdict"], &credentials["standing"]), (&"misora".into(), &"trusted".into()), "{found}");
+        assert_eq!(found["credentials"]["inputs"], serde_json::json!(inputs), "{file}: {found}");
+        assert_eq!((&found["aigc"]["Label"], &found["watermark"]["payload"]["version"]), (&"1".into(), &1.into()));
+    }
+}
+
+#[test]
 fn what_was_not_generated_bears_no_mark() {
     let place = Place::new();
     place.run(&["worlds", "render", "--size", "64x64", "--output", "world.mp4"]).fine();
@@ -70,7 +92,7 @@ fn what_was_not_generated_bears_no_mark() {
 #[test]
 fn without_a_place_for_the_key_nothing_is_made() {
     let place = Place::new();
-    std::fs::write(place.path("data"), "a file").unwrap();
+    std::fs::write(place.path("identity"), "a file").unwrap();
     place.generate("a red ball", &["-o", "a.mp4"]).refused("MISORA_DATA_DIR");
     assert!(!place.path("a.mp4").exists());
 }

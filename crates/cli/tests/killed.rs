@@ -38,6 +38,7 @@ max_tokens = 64
 films = [{ worlds = "simple", size = "32x32", num_frames = 5, count = 12 }]
 caption_dropout = 0.1
 camera_dropout = 0.5
+motion_dropout = 0.5
 semantic_weight = 1.0
 optimizer = { learning_rate = 3e-3, warmup_steps = 2, final_share = 0.1, weight_decay = 0.01, clip_norm = 1.0, ema_decay = 0.5 }
 intervals = { checkpoint_steps = 7, validation_steps = 30 }

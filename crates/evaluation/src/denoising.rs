@@ -53,6 +53,7 @@ pub fn loss_by_level(
                 levels: &vec![*level; grid.len()],
                 prompt_embeds: &prompt_embeds,
                 cameras: &[None],
+                motions: None,
             });
             let squared_error = (predicted - velocity.clone()).powi_scalar(2).sum().into_scalar::<f32>();
             if !squared_error.is_finite() {

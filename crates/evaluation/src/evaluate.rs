@@ -8,7 +8,7 @@ use crate::{
     classifier::{Classifier, held_out_worlds},
     denoising, edits,
     films::{self, FilmSet, HELD_OUT_SEED},
-    reconstruction,
+    guides, reconstruction,
 };
 
 /// What is measured, and how much of it.
@@ -24,6 +24,8 @@ pub struct EvaluationSettings {
     pub videos: VideoSettings,
     /// Held-out films that are edited; 0 leaves that out.
     pub edits: usize,
+    /// Held-out films whose camera and objects are told where to go; 0 leaves that out.
+    pub guides: usize,
 }
 
 /// Measures a model: what survives its autoencoder, its loss, and whether its videos show what is asked for.
@@ -76,5 +78,10 @@ pub fn evaluate(
         0 => None,
         count => Some(edits::measure(generator, classifier, (count, &videos.options, resolution), monitor)?),
     };
-    Ok(Report { model: bundle.info.name.clone(), setting, autoencoder, loss, classifier: confusions, prompts, edits })
+    let guides = match settings.guides {
+        0 => None,
+        count => Some(guides::measure(generator, (count, &videos.options, resolution), monitor)?),
+    };
+    let model = bundle.info.name.clone();
+    Ok(Report { model, setting, autoencoder, loss, classifier: confusions, prompts, edits, guides })
 }

@@ -12,6 +12,8 @@
 //! | [`denoising`] | loss by noise level |
 //! | [`adherence`] | whether videos show what their prompts ask for |
 //! | [`edits`] | whether edits keep what they should and join without a seam |
+//! | [`guides`] | whether the camera and things go where they are told to |
+//! | [`odometry`], [`tracking`] | where a camera went, and where a thing is, read from pictures |
 //! | [`classifier`] | says what a video shows |
 //! | [`question`] | what is asked of a video, and how answers are counted |
 //! | [`prompts`], [`label_words`] | prompts, and what each asks for |
@@ -29,15 +31,18 @@ pub mod edits;
 pub mod error;
 pub mod evaluate;
 pub mod films;
+pub mod guides;
 pub mod html;
 pub mod label_words;
 pub mod metrics;
+pub mod odometry;
 pub mod pixels;
 pub mod progress;
 pub mod prompts;
 pub mod question;
 pub mod reconstruction;
 pub mod report;
+pub mod tracking;
 
 pub use adherence::VideoSettings;
 pub use error::EvaluationError;

@@ -19,6 +19,8 @@ pub enum Phase {
     Videos,
     /// Held-out films are edited.
     Edits,
+    /// The camera and things are told where to go.
+    Guides,
 }
 
 impl Phase {
@@ -31,6 +33,7 @@ impl Phase {
             Self::Loss => "loss",
             Self::Videos => "videos",
             Self::Edits => "edits",
+            Self::Guides => "guides",
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     Confusion, EvaluationError, PerQuestion, Question,
     adherence::{Agreement, ReadPrompt, agreement},
     edits::EditScores,
+    guides::GuideScores,
     reconstruction::Reconstruction,
 };
 
@@ -31,6 +32,8 @@ pub struct Report {
     pub prompts: Vec<ReadPrompt>,
     /// What edits keep and change, where that was measured.
     pub edits: Option<EditScores>,
+    /// Whether camera and things go where they are told to, where that was measured.
+    pub guides: Option<GuideScores>,
 }
 
 /// The report's numbers, named as `--json` names them; a share is null where nothing was counted.
@@ -47,6 +50,9 @@ pub struct Numbers {
     /// What edits keep and change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub edits: Option<EditScores>,
+    /// Whether camera and things go where they are told to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guides: Option<GuideScores>,
 }
 
 impl Report {
@@ -59,6 +65,7 @@ impl Report {
             classifier: PerQuestion::from_fn(|question| self.classifier.get(question).share()),
             adherence: PerQuestion::from_fn(|question| agreement.get(question).share()),
             edits: self.edits.clone(),
+            guides: self.guides,
         }
     }
 
@@ -100,6 +107,7 @@ impl Report {
             ));
         }
         lines.extend(self.edits.iter().flat_map(edit_lines));
+        lines.extend(self.guides.iter().flat_map(guide_lines));
         for question in Question::ALL {
             let mistakes = self.classifier.get(question).mistakes();
             let listed: Vec<_> = mistakes
@@ -136,6 +144,24 @@ fn edit_lines(scores: &EditScores) -> Vec<String> {
     lines
 }
 
+/// Whether camera and things go where they are told to, in lines.
+fn guide_lines(scores: &GuideScores) -> Vec<String> {
+    let GuideScores { films, camera, motion, motion_untold, permanence } = scores;
+    let share = |share: f64| percent(Some(share));
+    vec![
+        String::new(),
+        format!("guides on {films} held-out films; in brackets what is read in the films themselves"),
+        format!("camera      {} from its path ({})", share(camera.videos), share(camera.films)),
+        format!(
+            "motion      {} of the width from its way ({}), {} when not told of it",
+            share(motion.videos),
+            share(motion.films),
+            share(*motion_untold)
+        ),
+        format!("permanence  {} come out again ({})", share(permanence.videos), share(permanence.films)),
+    ]
+}
+
 /// A share as people read it.
 pub(crate) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share))
@@ -163,6 +189,7 @@ pub(crate) mod tests {
                 videos: vec![ReadVideo { seed: 0, read, sheet: sheet.clone() }, ReadVideo { seed: 1, read, sheet }],
             }],
             edits: None,
+            guides: None,
         }
     }
 
@@ -198,6 +225,27 @@ pub(crate) mod tests {
         }
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["edits"]["remix"][0]["structure"], 0.75);
+    }
+
+    #[test]
+    fn guides_are_told_beside_what_their_readers_are_worth() {
+        let reading = |videos, films| crate::guides::Reading { videos, films };
+        let guides = GuideScores {
+            films: 3,
+            camera: reading(0.125, 0.0625),
+            motion: reading(0.25, 0.03),
+            motion_untold: 0.375,
+            permanence: reading(0.7, 1.0),
+        };
+        let report = Report { guides: Some(guides), ..sample() };
+        let table = report.table();
+        for part in
+            ["12.5 % from its path (6.2 %)", "25.0 %", "37.5 % when not told", "70.0 % come out again (100.0 %)"]
+        {
+            assert!(table.contains(part), "{part}\n{table}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!(json["guides"]["permanence"]["videos"], 0.7);
     }
 
     #[test]

@@ -59,6 +59,7 @@ fn settings(folder: Option<std::path::PathBuf>) -> EvaluationSettings {
             folder,
         },
         edits: 1,
+        guides: 1,
     }
 }
 

@@ -30,6 +30,10 @@ pub struct Abilities {
     pub levels: Levels,
     /// Whether its videos begin with an image.
     pub image: ImageUse,
+    /// Whether it was taught to follow a camera's path.
+    pub camera: bool,
+    /// Whether it was taught to follow the ways of things.
+    pub motion: bool,
 }
 
 /// Whether a model's videos begin with an image.
@@ -67,6 +71,8 @@ impl Abilities {
             sampler: Sampler::default(),
             levels: Levels::ByTokens,
             image: ImageUse::Never,
+            camera: true,
+            motion: info.transformer.motion,
         }
     }
 }

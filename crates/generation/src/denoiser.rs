@@ -5,7 +5,7 @@ use diffusion::{Canvas, Denoiser, DiffusionError, Sigma};
 use models::{
     Transformer,
     text::PromptEmbeds,
-    transformer::{CameraPose, PATCH, TokenGrid, TransformerInput, patchify, unpatchify},
+    transformer::{CameraPose, Motions, PATCH, TokenGrid, TransformerInput, patchify, unpatchify},
 };
 
 /// Joins a transformer, with what it is told, to the samplers.
@@ -20,6 +20,8 @@ pub struct ModelDenoiser<'a> {
     pub prompt_embeds: &'a PromptEmbeds,
     /// For each clip its camera path, one pose for each latent frame, if it is known.
     pub cameras: &'a [Option<Vec<CameraPose>>],
+    /// Ways that things are to take.
+    pub motions: Option<Motions<'a>>,
 }
 
 impl Denoiser for ModelDenoiser<'_> {
@@ -45,6 +47,7 @@ impl Denoiser for ModelDenoiser<'_> {
             levels: &token_levels(canvas.levels(sigma))?,
             prompt_embeds: self.prompt_embeds,
             cameras: self.cameras,
+            motions: self.motions,
         });
         let clips = (0..b).map(|clip| unpatchify(velocity.clone().narrow(0, clip * grid.len(), grid.len()), grid));
         Ok(Tensor::cat(clips.collect(), 0)) // [B, C, T, H, W]

@@ -92,9 +92,15 @@ pub enum GenerationError {
     /// An outline of a model that makes none.
     #[error("this model makes no outlines; leave out the outline's strength, or make it 1")]
     ModelWithoutOutline,
-    /// A camera path that does not fit the video.
+    /// A camera path that is none, or that the model cannot follow.
     #[error("the camera path {problem}")]
     Camera {
+        /// What is wrong with it and what would be right.
+        problem: String,
+    },
+    /// The way of a thing that is none, or that the model cannot follow.
+    #[error("the motion {problem}")]
+    Motion {
         /// What is wrong with it and what would be right.
         problem: String,
     },
@@ -108,6 +114,26 @@ pub enum GenerationError {
     #[error("the image {problem}")]
     Image {
         /// What is wrong with it and what would be right.
+        problem: String,
+    },
+    /// A long video that cannot be made in windows as wished.
+    #[error("{problem}")]
+    Long {
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// An unfinished video that cannot be gone on with.
+    #[error("{} {problem}", path.display())]
+    Partial {
+        /// Where it lies.
+        path: std::path::PathBuf,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+    /// A story that cannot be told.
+    #[error("{problem}")]
+    Story {
+        /// Which card is wrong, and how.
         problem: String,
     },
     /// A device that this program or machine does not have.

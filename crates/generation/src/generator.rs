@@ -1,7 +1,5 @@
 //! Turns requests into frames.
 
-use std::ops::ControlFlow;
-
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
@@ -9,20 +7,19 @@ use burn::{
 use diffusion::{Canvas, Guided, Sigma};
 use models::{
     Bundle, ModelError,
-    autoencoder::{Chunk, StreamState, frames_from_latent_frames},
     text::PromptEmbeds,
-    transformer::CameraPose,
+    transformer::{MotionPath, Motions},
 };
 use video::{Clip, Frame, VideoError};
 
 use crate::{
-    Edit, GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Phase, Progress, nano,
-    pixels::frames_from_pixels,
+    Abilities, Edit, FrameStream, GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Motion,
+    Progress,
+    frame_stream::OwnStream,
+    long::{Carried, WindowLatents},
+    nano,
     preview::{Course, LatentColours},
 };
-
-/// Latent positions that are decoded at once; bounds the memory of decoding whatever the length.
-const CHUNK_POSITIONS: usize = 1024;
 
 /// What a machine has to compute with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +75,38 @@ pub trait VideoGenerator {
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError>;
 
+    /// What it can make, and makes when nothing is said.
+    fn abilities(&self) -> Abilities;
+
+    /// Numbers at each latent position.
+    fn latent_channels(&self) -> usize;
+
+    /// Where its tensors live.
+    fn device(&self) -> &Device;
+
+    /// Makes the latents of one window of a long video: the first, or one that goes on from what is carried.
+    ///
+    /// # Errors
+    /// As [`Self::sample_latents`].
+    fn sample_window(
+        &self,
+        request: &GenerationRequest,
+        carried: Option<&Carried>,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<WindowLatents, GenerationError>;
+
+    /// Says whether a machine has the memory for windows of a request, between which decoding is not over.
+    ///
+    /// # Errors
+    /// As [`Self::check_memory`].
+    fn check_window_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
+        self.check_memory(request, machine)
+    }
+
+    /// Begins to decode a video whose latents come one part after another.
+    fn frame_stream(&self) -> Box<dyn FrameStream + '_>;
+
     /// Decodes latents in memory that does not grow with their length, and hands over each frame.
     ///
     /// # Shapes  latents: `[1, C, T, H, W]`
@@ -131,6 +160,32 @@ impl VideoGenerator for Generator {
         }
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities::of(&self.bundle.info)
+    }
+
+    fn latent_channels(&self) -> usize {
+        self.bundle.info.autoencoder.latent_channels
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn sample_window(
+        &self,
+        request: &GenerationRequest,
+        carried: Option<&Carried>,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<WindowLatents, GenerationError> {
+        self.sample_own_window(request, carried, (seed, progress))
+    }
+
+    fn frame_stream(&self) -> Box<dyn FrameStream + '_> {
+        Box::new(OwnStream::begin(&self.bundle.autoencoder))
+    }
+
     fn decode(
         &self,
         latents: Tensor<5>,
@@ -182,6 +237,7 @@ impl Generator {
         let request = GenerationRequest::new(options, &self.bundle.info)?;
         self.token_ids(request.prompt())?;
         self.token_ids(request.negative_prompt())?;
+        request.motions().iter().try_for_each(|motion| self.token_ids(motion.name()).map(drop))?;
         Ok(request)
     }
 
@@ -279,10 +335,18 @@ impl Generator {
         (canvas, sigmas): (Canvas, &[Sigma]),
         (course, before): (&Course<'_>, usize),
     ) -> Result<Tensor<5>, GenerationError> {
-        let cameras = [request.camera().map(<[CameraPose]>::to_vec)];
+        let [latent_frames, ..] = request.latent_sides();
+        let cameras = [request.camera().map(|camera| camera.poses(latent_frames))];
+        let paths: Vec<MotionPath> = request.motions().iter().map(|motion| motion.path(latent_frames)).collect();
+        let names = self.embed_all(request.motions().iter().map(Motion::name))?;
+        let motions = (!paths.is_empty()).then_some(Motions { paths: &paths, names: &names });
         let (prompt, negative) = (self.embed(request.prompt())?, self.embed(request.negative_prompt())?);
-        let denoiser =
-            |prompt_embeds| ModelDenoiser { transformer: &self.bundle.transformer, prompt_embeds, cameras: &cameras };
+        let denoiser = |prompt_embeds| ModelDenoiser {
+            transformer: &self.bundle.transformer,
+            prompt_embeds,
+            cameras: &cameras,
+            motions,
+        };
         let (conditional, unconditional) = (denoiser(&prompt), denoiser(&negative));
         let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
         course.walk(&guided, (request.sampler(), canvas, sigmas), before)
@@ -299,28 +363,16 @@ impl Generator {
         sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
-        let [_, _, t, h, w] = latents.dims();
-        let total = frames_from_latent_frames(t);
-        let chunk_len = (CHUNK_POSITIONS / (h * w)).max(1);
-        let mut state = StreamState::default();
-        let mut report = |done| match progress.report(Phase::Decoding, done, total) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(GenerationError::Interrupted),
-        };
-        report(0)?;
-        for start in (0..t).step_by(chunk_len) {
-            let end = (start + chunk_len).min(t);
-            let chunk = if start == 0 { Chunk::First } else { Chunk::Later };
-            let latents = latents.clone().narrow(2, start, end - start);
-            let pixels = self.bundle.autoencoder.decode_chunk(latents, &mut state, chunk);
-            frames_from_pixels(pixels)?.into_iter().try_for_each(&mut *sink)?;
-            report(frames_from_latent_frames(end))?;
-        }
-        Ok(())
+        OwnStream::begin(&self.bundle.autoencoder).push(latents, sink, progress)
     }
 
     fn embed(&self, prompt: &str) -> Result<PromptEmbeds, ModelError> {
-        Ok(self.bundle.text_encoder.forward(&[self.token_ids(prompt)?]))
+        self.embed_all(std::iter::once(prompt))
+    }
+
+    fn embed_all<'a>(&self, prompts: impl Iterator<Item = &'a str>) -> Result<PromptEmbeds, ModelError> {
+        let ids: Vec<_> = prompts.map(|prompt| self.token_ids(prompt)).collect::<Result<_, _>>()?;
+        Ok(self.bundle.text_encoder.forward(&ids))
     }
 
     fn token_ids(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {

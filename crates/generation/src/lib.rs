@@ -8,12 +8,18 @@
 //! | [`options`] | [`GenerationOptions`], a request as somebody wrote it |
 //! | [`abilities`] | [`Abilities`], what a model can make, and makes when nothing is said |
 //! | [`request`] | [`GenerationRequest`], checked once against them and right from then on |
+//! | [`camera`] | [`CameraPath`], where the camera goes |
+//! | [`motion`] | [`Motion`], where a thing goes |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
 //! | [`edit`] | [`Edit`], what is given of a video before it is made |
 //! | [`tasks`] | what can be made out of pictures and clips |
+//! | [`long`] | [`LongVideo`](long::LongVideo), made window after window |
+//! | [`storyboard`] | [`Storyboard`](storyboard::Storyboard), several shots along a time line |
+//! | [`frame_stream`] | [`FrameStream`], frames out of latents that come part by part |
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan |
 //! | `wan_denoiser` | its transformer as sampling sees it |
+//! | `wan_stream` | its decoding part by part |
 //! | `wan_memory` | whether a video of Wan fits into memory, and which would |
 //! | [`wan_image`] | [`WanImage`], the image that a video begins with, as it is told of it |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
@@ -28,13 +34,17 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod abilities;
+pub mod camera;
 pub mod denoiser;
 pub mod device;
 pub mod edit;
 pub mod error;
+pub mod frame_stream;
 pub mod generator;
 pub mod limits;
+pub mod long;
 pub mod mark;
+pub mod motion;
 pub mod nano;
 pub mod options;
 pub mod outline;
@@ -42,18 +52,23 @@ pub mod pixels;
 mod preview;
 pub mod progress;
 pub mod request;
+pub mod storyboard;
 pub mod tasks;
 mod wan_denoiser;
 pub mod wan_generator;
 pub mod wan_image;
 mod wan_memory;
+mod wan_stream;
 
 pub use abilities::{Abilities, ImageUse};
+pub use camera::CameraPath;
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
 pub use edit::Edit;
 pub use error::GenerationError;
+pub use frame_stream::FrameStream;
 pub use generator::{Generator, Machine, VideoGenerator};
+pub use motion::Motion;
 pub use options::{GenerationOptions, Length};
 pub use outline::Outline;
 pub use progress::{Phase, Progress, Silent};

@@ -8,7 +8,7 @@ use video::{FrameRate, Resolution};
 
 use crate::GenerationError;
 
-/// Most frames.
+/// Most frames that are made at once.
 pub const MAX_FRAMES: usize = 1025;
 /// How far a duration in seconds may be from one that works: what three decimals cannot say.
 const SECONDS_TOLERANCE: f64 = 0.001;
@@ -105,30 +105,30 @@ impl Limits {
     }
 }
 
-/// Checks a number of frames.
+/// Checks a number of frames, of which there may be so many.
 ///
 /// # Errors
 /// [`GenerationError::FrameCount`] with the nearest numbers that work.
-pub fn check_frames(num_frames: usize) -> Result<usize, GenerationError> {
-    let fewer = (num_frames.clamp(1, MAX_FRAMES) - 1) / TEMPORAL_FACTOR * TEMPORAL_FACTOR + 1;
+pub fn check_frames(num_frames: usize, most: usize) -> Result<usize, GenerationError> {
+    let fewer = (num_frames.clamp(1, most) - 1) / TEMPORAL_FACTOR * TEMPORAL_FACTOR + 1;
     if fewer == num_frames {
         return Ok(num_frames);
     }
-    let more = if (1..MAX_FRAMES).contains(&num_frames) { fewer + TEMPORAL_FACTOR } else { fewer };
+    let more = if (1..most).contains(&num_frames) { fewer + TEMPORAL_FACTOR } else { fewer };
     Err(GenerationError::FrameCount {
         found: num_frames,
-        rule: format!("it makes {TEMPORAL_FACTOR}k + 1 of them, from 1 to {MAX_FRAMES}"),
+        rule: format!("it makes {TEMPORAL_FACTOR}k + 1 of them, from 1 to {most}"),
         nearest: one_or_two(fewer.to_string(), more.to_string()),
     })
 }
 
-/// The number of frames that lasts so many seconds from the first frame to the last.
+/// The number of frames, at most so many, that lasts so many seconds from the first frame to the last.
 ///
 /// # Errors
 /// [`GenerationError::Duration`] with the nearest durations that work.
-pub fn frames_from_seconds(seconds: f64, frame_rate: FrameRate) -> Result<usize, GenerationError> {
+pub fn frames_from_seconds(seconds: f64, frame_rate: FrameRate, most: usize) -> Result<usize, GenerationError> {
     let step = TEMPORAL_FACTOR as f64 * frame_rate.frame_duration_secs();
-    let longest = ((MAX_FRAMES - 1) / TEMPORAL_FACTOR) as f64;
+    let longest = ((most - 1) / TEMPORAL_FACTOR) as f64;
     let rule = format!(
         "at {frame_rate} frames per second it must be a multiple of {} s from {} to {} s",
         decimals(step),
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn frame_counts_that_work_pass_and_others_hear_the_nearest() {
         for frames in [1, 5, 9, 33, 65, 1025] {
-            assert_eq!(check_frames(frames).unwrap(), frames);
+            assert_eq!(check_frames(frames, MAX_FRAMES).unwrap(), frames);
         }
         for (frames, nearest) in [
             (0, "the nearest that works is 1"),
@@ -208,7 +208,7 @@ mod tests {
             (1026, "the nearest that works is 1025"),
             (usize::MAX, "the nearest that works is 1025"),
         ] {
-            let message = message(check_frames(frames));
+            let message = message(check_frames(frames, MAX_FRAMES));
             assert!(message.ends_with(nearest), "{message}");
         }
     }
@@ -217,7 +217,7 @@ mod tests {
     fn seconds_become_frames_or_hear_the_nearest() {
         let rate = |text: &str| text.parse::<FrameRate>().unwrap();
         for (seconds, fps, frames) in [(2.0, "16", 33), (0.25, "16", 5), (1.333, "12", 17), (4.0, "24", 97)] {
-            assert_eq!(frames_from_seconds(seconds, rate(fps)).unwrap(), frames);
+            assert_eq!(frames_from_seconds(seconds, rate(fps), MAX_FRAMES).unwrap(), frames);
         }
         for (seconds, advice) in [
             (2.1, "the nearest: 2 s or 2.25 s"),
@@ -227,7 +227,7 @@ mod tests {
             (f64::NAN, "the shortest is 0.25 s, and a still picture is 1 frame"),
             (1e300, "the longest is 64 s"),
         ] {
-            let message = message(frames_from_seconds(seconds, rate("16")));
+            let message = message(frames_from_seconds(seconds, rate("16"), MAX_FRAMES));
             assert!(message.ends_with(advice), "{message}");
         }
     }

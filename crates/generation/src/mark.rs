@@ -4,11 +4,18 @@ use provenance::{Language, Origin};
 
 use crate::{GenerationRequest, VideoGenerator};
 
-/// Where the video of a request and seed comes from. `inputs` names what else went into it, in words that tell it apart.
-pub fn origin(generator: &dyn VideoGenerator, request: &GenerationRequest, (seed, inputs): (u64, &str)) -> Origin {
-    let recipe = format!(
-        "{model}|{prompt}|{negative}|{size}|{frames}|{rate}|{sampler:?}|{steps}|{guidance:?}|{seed}|{inputs}",
-        model = generator.name(),
+/// Where a video comes from that is made by these requests, one after another. `more` is what else tells it apart from
+/// others: seed, what went into it, what it was made with.
+pub fn origin(generator: &dyn VideoGenerator, requests: &[&GenerationRequest], more: &str) -> Origin {
+    let recipes: String = requests.iter().map(|request| recipe(request)).collect();
+    let prompts: String = requests.iter().map(|request| request.prompt()).collect();
+    let model = generator.name();
+    Origin { recipe: format!("{model}|{recipes}{more}"), language: Language::of(&prompts), model }
+}
+
+fn recipe(request: &GenerationRequest) -> String {
+    format!(
+        "{prompt}|{negative}|{size}|{frames}|{rate}|{sampler:?}|{steps}|{guidance:?}|{camera:?}|{motions:?}|",
         prompt = request.prompt(),
         negative = request.negative_prompt(),
         size = request.resolution(),
@@ -17,6 +24,7 @@ pub fn origin(generator: &dyn VideoGenerator, request: &GenerationRequest, (seed
         sampler = request.sampler(),
         steps = request.num_inference_steps(),
         guidance = request.guidance(),
-    );
-    Origin { model: generator.name(), recipe, language: Language::of(request.prompt()) }
+        camera = request.camera(),
+        motions = request.motions(),
+    )
 }

@@ -1,8 +1,9 @@
 //! A request as somebody wrote it, unchecked.
 
 use diffusion::Sampler;
-use models::transformer::CameraPose;
 use video::{Frame, FrameRate};
+
+use crate::{CameraPath, Motion};
 
 /// What somebody asks for; what is left out is chosen by the model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +30,10 @@ pub struct GenerationOptions {
     pub sampler: Option<Sampler>,
     /// What it begins with.
     pub image: Option<Frame>,
-    /// Where the camera is at each latent frame, relative to the first.
-    pub camera: Option<Vec<CameraPose>>,
+    /// Where the camera goes.
+    pub camera: Option<CameraPath>,
+    /// Where things go.
+    pub motions: Vec<Motion>,
 }
 
 impl GenerationOptions {

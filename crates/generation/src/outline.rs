@@ -9,7 +9,7 @@ use burn::tensor::{
     module::interpolate,
     ops::{InterpolateMode, InterpolateOptions},
 };
-use diffusion::{Canvas, Schedule, Sigma};
+use diffusion::{Canvas, DiffusionError, Schedule, Sigma};
 use video::Resolution;
 
 use crate::{Edit, GenerationError, GenerationRequest, Generator, Progress, limits::Limits};
@@ -64,6 +64,20 @@ impl Outline {
     }
 }
 
+/// How canvases are laid out at both sizes.
+pub(crate) struct Layout<'a> {
+    /// The outline's, of noise.
+    pub(crate) small: &'a dyn Fn(Tensor<5>) -> Result<Canvas, DiffusionError>,
+    /// The video's, of what the outline says and noise.
+    pub(crate) large: &'a dyn Fn(Tensor<5>, Tensor<5>) -> Result<Canvas, DiffusionError>,
+}
+
+/// The latents of an outline and of the video that it became.
+pub(crate) struct Outlined {
+    pub(crate) small: Tensor<5>,
+    pub(crate) large: Tensor<5>,
+}
+
 impl Generator {
     /// Makes the latents of a video by way of its outline.
     ///
@@ -74,35 +88,47 @@ impl Generator {
         (outline, edit): (&Outline, Option<&Edit>),
         (seed, progress): (u64, &mut dyn Progress),
     ) -> Result<Tensor<5>, GenerationError> {
+        let autoencoder = &self.bundle().autoencoder;
+        let layout = Layout {
+            small: &|noise| match edit {
+                None => Ok(Canvas::imagined(noise)),
+                Some(edit) => {
+                    let start = edit.half_start(&noise.device());
+                    Canvas::noised(autoencoder.encode(edit.half_pixels(&noise.device())), noise, start)
+                }
+            },
+            large: &|data, noise| match edit {
+                None => Canvas::remix(data, noise, outline.strength),
+                Some(edit) => {
+                    let (known, start) = (autoencoder.encode(edit.pixels(&data.device())), edit.start(&data.device()));
+                    let is_unknown = start.clone().equal_elem(1.0).expand(data.dims());
+                    let data = known.mask_where(is_unknown, data);
+                    Canvas::noised(data, noise, start.clamp_max(outline.strength.value()))
+                }
+            },
+        };
+        Ok(self.sample_outlined(request, (outline, &layout), (seed, progress))?.large)
+    }
+
+    /// Makes the latents of an outline, and of its video.
+    pub(crate) fn sample_outlined(
+        &self,
+        request: &GenerationRequest,
+        (outline, layout): (&Outline, &Layout<'_>),
+        (seed, progress): (u64, &mut dyn Progress),
+    ) -> Result<Outlined, GenerationError> {
         let factor = FACTOR as usize;
         let [t, h, w] = request.latent_sides();
         let (autoencoder, noise) = (&self.bundle().autoencoder, self.noise([t, h / factor, w / factor], seed));
-        let canvas = match edit {
-            None => Canvas::imagined(noise),
-            Some(edit) => {
-                let pixels = edit.half_pixels(&noise.device());
-                let start = edit.half_start(&noise.device());
-                Canvas::noised(autoencoder.encode(pixels), noise, start)?
-            }
-        }
-        .with_seeds([seed]);
+        let canvas = (layout.small)(noise)?.with_seeds([seed]);
         let course = self.course(request, outline.total_steps(), progress)?;
         let small = self.walk(request, (canvas, &outline.sigmas), (&course, 0))?;
 
-        let data = autoencoder.encode(enlarged(autoencoder.decode(small).clamp(-1.0, 1.0)));
+        let data = autoencoder.encode(enlarged(autoencoder.decode(small.clone()).clamp(-1.0, 1.0)));
         // Other noise than the outline's, or the one would show through the other.
-        let noise = self.noise([t, h, w], !seed);
-        let canvas = match edit {
-            None => Canvas::remix(data, noise, outline.strength)?,
-            Some(edit) => {
-                let (known, start) = (autoencoder.encode(edit.pixels(&data.device())), edit.start(&data.device()));
-                let is_unknown = start.clone().equal_elem(1.0).expand(data.dims());
-                let data = known.mask_where(is_unknown, data);
-                Canvas::noised(data, noise, start.clamp_max(outline.strength.value()))?
-            }
-        }
-        .with_seeds([!seed]);
-        self.walk(request, (canvas, &outline.refining_sigmas), (&course, outline.sigmas.len() - 1))
+        let canvas = (layout.large)(data, self.noise([t, h, w], !seed))?.with_seeds([!seed]);
+        let large = self.walk(request, (canvas, &outline.refining_sigmas), (&course, outline.sigmas.len() - 1))?;
+        Ok(Outlined { small, large })
     }
 }
 

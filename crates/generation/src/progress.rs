@@ -20,6 +20,9 @@ pub trait Progress {
     /// `ControlFlow::Break` ends generation with [`crate::GenerationError::Interrupted`].
     fn report(&mut self, phase: Phase, done: usize, total: usize) -> ControlFlow<()>;
 
+    /// Called before each part of a video that is made in parts, such as the windows of a long one; `report` counts anew.
+    fn part(&mut self, _index: usize, _count: usize) {}
+
     /// Whether somebody looks at [`Self::preview`]; what nobody looks at is not made.
     fn wants_preview(&self) -> bool {
         false

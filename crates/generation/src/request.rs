@@ -1,15 +1,45 @@
 //! A request that is right: checked once, when it is made.
 
 use diffusion::{DiffusionError, Guidance, Sampler, Sigma};
-use models::{BundleInfo, autoencoder::TEMPORAL_FACTOR, transformer::CameraPose};
+use models::{BundleInfo, autoencoder::TEMPORAL_FACTOR};
 use video::{Frame, FrameRate, Resolution};
 
-use crate::{Abilities, GenerationError, GenerationOptions, ImageUse, Length, Outline, limits};
+use crate::{
+    Abilities, CameraPath, GenerationError, GenerationOptions, ImageUse, Length, Motion, Outline,
+    limits::{self, MAX_FRAMES},
+};
 
 /// Characters in a token of the longest words.
 const CHARACTERS_PER_TOKEN: usize = 16;
 /// How many times longer than the other the longer side of an image may be.
 const MAX_IMAGE_ASPECT: u32 = 8;
+
+/// How large, how fast and how long a video is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Extent {
+    pub(crate) resolution: Resolution,
+    pub(crate) frame_rate: FrameRate,
+    pub(crate) num_frames: usize,
+}
+
+impl Extent {
+    /// What somebody asked for, or what the model likes, of so many frames at most.
+    pub(crate) fn of(
+        (size, length, frame_rate): (Option<[u32; 2]>, Option<Length>, Option<FrameRate>),
+        image: Option<&Frame>,
+        (abilities, most_frames): (&Abilities, usize),
+    ) -> Result<Self, GenerationError> {
+        let like_image = |image: &Frame| abilities.limits.size_like(image.resolution(), abilities.size);
+        let size = size.unwrap_or_else(|| image.map_or(abilities.size, like_image));
+        let resolution = abilities.limits.check_size(size)?;
+        let frame_rate = frame_rate.map_or_else(|| FrameRate::new(abilities.frame_rate, 1), Ok)?;
+        let num_frames = match length.unwrap_or(Length::Frames(abilities.num_frames)) {
+            Length::Frames(num_frames) => limits::check_frames(num_frames, most_frames)?,
+            Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate, most_frames)?,
+        };
+        Ok(Self { resolution, frame_rate, num_frames })
+    }
+}
 
 /// A video that a model can make.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +55,8 @@ pub struct GenerationRequest {
     guidance: Guidance,
     sampler: Sampler,
     image: Option<Frame>,
-    camera: Option<Vec<CameraPose>>,
+    camera: Option<CameraPath>,
+    motions: Vec<Motion>,
 }
 
 impl GenerationRequest {
@@ -50,14 +81,8 @@ impl GenerationRequest {
         }
         let negative_prompt = checked_text("negative prompt", &options.negative_prompt.unwrap_or_default(), abilities)?;
         let image = checked_image(options.image, abilities.image)?;
-        let like_image = |image: &Frame| abilities.limits.size_like(image.resolution(), abilities.size);
-        let size = options.size.unwrap_or_else(|| image.as_ref().map_or(abilities.size, like_image));
-        let resolution = abilities.limits.check_size(size)?;
-        let frame_rate = options.frame_rate.map_or_else(|| FrameRate::new(abilities.frame_rate, 1), Ok)?;
-        let num_frames = match options.length.unwrap_or(Length::Frames(abilities.num_frames)) {
-            Length::Frames(num_frames) => limits::check_frames(num_frames)?,
-            Length::Seconds(seconds) => limits::frames_from_seconds(seconds, frame_rate)?,
-        };
+        let Extent { resolution, frame_rate, num_frames } =
+            Extent::of((options.size, options.length, options.frame_rate), image.as_ref(), (abilities, MAX_FRAMES))?;
         if image.is_some() && num_frames == 1 {
             let problem = "is the first frame, and nothing follows in a video of one; make 5 frames or more".into();
             return Err(GenerationError::Image { problem });
@@ -66,7 +91,6 @@ impl GenerationRequest {
         let num_tokens = abilities.limits.check_tokens(resolution, num_frames)?;
         let steps = options.num_inference_steps.unwrap_or(abilities.num_inference_steps);
         let outline = checked_outline((options.outline_strength, abilities), (resolution, num_frames, steps))?;
-        let camera = options.camera.map(|path| checked_camera(path, num_frames)).transpose()?;
         Ok(Self {
             prompt,
             negative_prompt,
@@ -86,7 +110,8 @@ impl GenerationRequest {
             )?,
             sampler: options.sampler.unwrap_or(abilities.sampler),
             image,
-            camera,
+            camera: checked_camera(options.camera, abilities)?,
+            motions: checked_motions(options.motions, abilities)?,
         })
     }
 
@@ -155,9 +180,14 @@ impl GenerationRequest {
         self.image.as_ref()
     }
 
-    /// The camera's path, one pose for each latent frame, if one was asked for.
-    pub fn camera(&self) -> Option<&[CameraPose]> {
-        self.camera.as_deref()
+    /// The camera's path, if one was asked for.
+    pub const fn camera(&self) -> Option<&CameraPath> {
+        self.camera.as_ref()
+    }
+
+    /// Where things go.
+    pub fn motions(&self) -> &[Motion] {
+        &self.motions
     }
 
     /// Latent frames, height and width: `[T, H, W]`.
@@ -224,18 +254,21 @@ fn checked_guidance(scale: f32, interval: Option<[f32; 2]>) -> Result<Guidance, 
     guidance.within(Sigma::new(low)?, Sigma::new(high)?)
 }
 
-fn checked_camera(path: Vec<CameraPose>, num_frames: usize) -> Result<Vec<CameraPose>, GenerationError> {
-    let latent_frames = num_frames / TEMPORAL_FACTOR + 1;
-    if path.len() != latent_frames {
+fn checked_camera(camera: Option<CameraPath>, abilities: &Abilities) -> Result<Option<CameraPath>, GenerationError> {
+    if camera.is_some() && !abilities.camera {
+        let problem = "cannot be followed: this model was not told of cameras; describe it in the prompt".into();
+        return Err(GenerationError::Camera { problem });
+    }
+    Ok(camera)
+}
+
+fn checked_motions(motions: Vec<Motion>, abilities: &Abilities) -> Result<Vec<Motion>, GenerationError> {
+    if let Some(motion) = motions.first().filter(|_| !abilities.motion) {
         let problem = format!(
-            "has {} poses, but {num_frames} frames need {latent_frames}: one for each latent frame",
-            path.len()
+            "of \"{}\" cannot be followed: this model was not told of such ways; describe it in the prompt",
+            motion.name()
         );
-        return Err(GenerationError::Camera { problem });
+        return Err(GenerationError::Motion { problem });
     }
-    if !path.as_flattened().iter().all(|number| number.is_finite()) {
-        let problem = "holds a number that is not finite; give metres and radians".to_owned();
-        return Err(GenerationError::Camera { problem });
-    }
-    Ok(path)
+    Ok(motions)
 }

@@ -2,27 +2,28 @@
 //!
 //! Each part is read when it is needed and let go when it has done its work, so that memory holds one at a time.
 
-use std::{ops::ControlFlow, path::Path};
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use diffusion::{Canvas, Guided, OneLevel, Sampler, Sigma};
 use video::{Frame, VideoError};
 use wan::{
     Lora, Pipeline, SchedulerConfig, WanError, WanFolder,
-    autoencoder::{AutoencoderConfig, StreamState, tiles::WHOLE_SIDE},
+    autoencoder::{AutoencoderConfig, tiles::WHOLE_SIDE},
     text::{MAX_TOKENS, TextEncoder, TextInput, Tokenizer},
     transformer::Precision,
 };
 
 use crate::{
-    Abilities, Edit, GenerationError, GenerationOptions, GenerationRequest, ImageUse, Machine, Phase, Progress,
+    Abilities, Edit, FrameStream, GenerationError, GenerationOptions, GenerationRequest, ImageUse, Machine, Progress,
     VideoGenerator, WanImage, WanImageChannels,
     abilities::Levels,
     limits::Limits,
-    pixels::frames_from_pixels,
+    long::{Carried, WindowLatents},
     preview::{Course, LatentColours},
     wan_denoiser::{Timesteps, WanDenoiser, padded},
     wan_memory::{Video, WanMemory},
+    wan_stream::WanStream,
 };
 
 /// Frames that a latent frame stands for, but for the first.
@@ -145,6 +146,8 @@ impl WanGenerator {
                 _ if self.folder.expands_timesteps() => ImageUse::IfGiven,
                 _ => ImageUse::Never,
             },
+            camera: false,
+            motion: false,
         }
     }
 
@@ -154,6 +157,10 @@ impl WanGenerator {
 
     pub(crate) const fn device(&self) -> &Device {
         &self.device
+    }
+
+    fn stream(&self) -> WanStream<'_> {
+        WanStream::begin(&self.folder, (&self.device, self.tile))
     }
 
     /// Embeds the prompts of a request.
@@ -199,7 +206,7 @@ impl WanGenerator {
 
     /// Walks a canvas down the given levels. Where it is known in part, and the model knows one level for a whole clip, noise
     /// says so: what is known is noised with that for the model to look at.
-    fn walk(
+    pub(crate) fn walk(
         &self,
         request: &GenerationRequest,
         (canvas, sigmas, noise): (Canvas, &[Sigma], Option<&Tensor<5>>),
@@ -241,10 +248,6 @@ impl VideoGenerator for WanGenerator {
     }
 
     fn request(&self, options: GenerationOptions) -> Result<GenerationRequest, GenerationError> {
-        if options.camera.is_some() {
-            let problem = "cannot be followed: this model was not told of cameras; describe it in the prompt".into();
-            return Err(GenerationError::Camera { problem });
-        }
         GenerationRequest::within(options, &self.abilities())
     }
 
@@ -289,38 +292,49 @@ impl VideoGenerator for WanGenerator {
         self.walk(request, (canvas, &sigmas, noise), (prompts, beside), progress)
     }
 
+    fn abilities(&self) -> Abilities {
+        Self::abilities(self)
+    }
+
+    fn latent_channels(&self) -> usize {
+        self.autoencoder.z_dim
+    }
+
+    fn device(&self) -> &Device {
+        Self::device(self)
+    }
+
+    fn sample_window(
+        &self,
+        request: &GenerationRequest,
+        carried: Option<&Carried>,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<WindowLatents, GenerationError> {
+        let latents = match carried {
+            None => VideoGenerator::sample_latents(self, request, seed, progress)?,
+            Some(carried) => self.sample_on(request, carried, (seed, progress))?,
+        };
+        Ok(WindowLatents { latents, outline: None })
+    }
+
+    fn check_window_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
+        // Between windows every tile remembers its part, which is as much as for a whole picture.
+        WanMemory::open(&self.folder, self.abilities().limits, usize::MAX)?
+            .check(Video::of(request, machine.threads), machine.available_bytes)
+    }
+
+    fn frame_stream(&self) -> Box<dyn FrameStream + '_> {
+        Box::new(self.stream().of_parts())
+    }
+
     fn decode(
         &self,
         latents: Tensor<5>,
         sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
-        let decoder = self.folder.decoder(&self.device)?;
-        let latents = decoder.denormalise(latents);
-        let [_, _, t, h, w] = latents.dims();
-        if decoder.takes_tiles([h, w], self.tile) {
-            let mut report = |done, total| progress.report(Phase::Decoding, done, total);
-            let clip = decoder.decode_in_tiles(&latents, self.tile, &mut report).map_err(|error| match error {
-                WanError::Stopped => GenerationError::Interrupted,
-                other => other.into(),
-            })?;
-            return (0..clip.num_frames()).try_for_each(|frame| {
-                let pixels = clip.frames(frame..frame + 1, &self.device);
-                Ok(frames_from_pixels(pixels)?.into_iter().try_for_each(&mut *sink)?)
-            });
-        }
-        let mut state = StreamState::default();
-        let mut report = |done| match progress.report(Phase::Decoding, done, (t - 1) * TEMPORAL_FACTOR + 1) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(GenerationError::Interrupted),
-        };
-        report(0)?;
-        for frame in 0..t {
-            let pixels = decoder.decode_next(latents.clone().narrow(2, frame, 1), &mut state);
-            frames_from_pixels(pixels)?.into_iter().try_for_each(&mut *sink)?;
-            report(frame * TEMPORAL_FACTOR + 1)?;
-        }
-        Ok(())
+        self.stream().push(latents, sink, progress)
     }
 }
 

@@ -52,7 +52,10 @@ fn what_the_model_cannot_make_is_refused() {
     assert!(refused(GenerationOptions { size: Some([840, 480]), ..options() }).contains("832x480"));
     assert!(refused(GenerationOptions { size: Some([1296, 480]), ..options() }).contains("to 1280"));
     assert!(refused(GenerationOptions { length: Some(Length::Frames(6)), ..options() }).contains("5 and 9"));
-    assert!(refused(GenerationOptions { camera: Some(Vec::new()), ..options() }).contains("camera"));
+    let camera = Some("pan left 20".parse().unwrap());
+    assert!(refused(GenerationOptions { camera, ..options() }).contains("not told of cameras"));
+    let motions = vec!["ball: 0.2,0.5".parse().unwrap()];
+    assert!(refused(GenerationOptions { motions, ..options() }).contains("not told of such ways"));
     let error = WanGenerator::open(Path::new("nowhere"), &Device::flex()).unwrap_err();
     assert!(matches!(error, GenerationError::Wan(_)), "{error}");
 }

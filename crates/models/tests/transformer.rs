@@ -8,7 +8,7 @@ use burn::{
 use models::{
     ModelError, TextEncoder, TextEncoderConfig, Transformer, TransformerConfig, WeightInit,
     checkpoint::{self, Precision},
-    transformer::{TokenGrid, TransformerInput},
+    transformer::{MotionPath, Motions, TokenGrid, TransformerInput},
 };
 
 /// Makes every weight random, the ones that begin at zero too.
@@ -50,6 +50,7 @@ fn a_fresh_transformer_says_nothing() {
         levels: &[0.5; 4],
         prompt_embeds: &text.forward(&[vec![1, 2]]),
         cameras: &[None],
+        motions: None,
     };
     assert_eq!(transformer.forward(&input).abs().max().into_scalar::<f32>(), 0.0);
 }
@@ -60,6 +61,9 @@ fn packed_clips_do_not_see_each_other() {
     let grids = [TokenGrid { frames: 2, rows: 2, columns: 3 }, TokenGrid { frames: 1, rows: 4, columns: 2 }];
     let (first, second) = (noise(12), noise(8));
     let camera = Some(vec![[0.0; 6], [0.3, 0.0, -0.1, 0.0, 0.2, 0.0]]);
+    let paths = [MotionPath { clip: 0, points: vec![Some([0.2, 0.5]), Some([0.8, 0.5])] }];
+    let names = text.forward(&[vec![7, 8]]);
+    let motions = Some(Motions { paths: &paths, names: &names });
     let levels = [vec![0.0; 6], vec![0.7; 6], vec![1.0; 8]].concat();
     let packed = transformer.forward(&TransformerInput {
         patches: Tensor::cat(vec![first.clone(), second.clone()], 0),
@@ -67,18 +71,20 @@ fn packed_clips_do_not_see_each_other() {
         levels: &levels,
         prompt_embeds: &text.forward(&[vec![1, 2, 3], vec![4]]),
         cameras: &[camera.clone(), None],
+        motions,
     });
-    let alone = |patches, index: usize, prompt: Vec<u32>, levels: &[f32], camera| {
+    let alone = |patches, index: usize, prompt: Vec<u32>, levels: &[f32], camera, motions| {
         transformer.forward(&TransformerInput {
             patches,
             grids: &grids[index..=index],
             levels,
             prompt_embeds: &text.forward(&[prompt]),
             cameras: &[camera],
+            motions,
         })
     };
-    let first = alone(first, 0, vec![1, 2, 3], &levels[..12], camera);
-    let second = alone(second, 1, vec![4], &levels[12..], None);
+    let first = alone(first, 0, vec![1, 2, 3], &levels[..12], camera, motions);
+    let second = alone(second, 1, vec![4], &levels[12..], None, None);
     assert!(largest_difference(packed, Tensor::cat(vec![first, second], 0)) < 1e-4);
 }
 
@@ -94,6 +100,7 @@ fn level_prompt_camera_and_place_all_matter() {
             levels: &[level; 8],
             prompt_embeds: &text.forward(&[vec![prompt, 9]]),
             cameras: &[camera],
+            motions: None,
         })
     };
     let base = run(0.5, 1, None);
@@ -101,6 +108,27 @@ fn level_prompt_camera_and_place_all_matter() {
     assert!(largest_difference(base.clone(), run(0.5, 2, None)) > 1e-4);
     assert!(largest_difference(base.clone(), run(0.5, 1, Some(vec![[0.5; 6]; 2]))) > 1e-4);
     assert!(largest_difference(base.clone().narrow(0, 0, 4), base.narrow(0, 4, 4)) > 1e-4);
+}
+
+#[test]
+fn the_way_and_the_name_of_what_moves_matter() {
+    let (text, transformer) = models();
+    let patches = Tensor::ones([8, 16], &Device::flex());
+    let grids = [TokenGrid { frames: 2, rows: 2, columns: 2 }];
+    let run = |name: u32, x: f32| {
+        let paths = [MotionPath { clip: 0, points: vec![Some([x, 0.5]), Some([0.8, 0.5])] }];
+        transformer.forward(&TransformerInput {
+            patches: patches.clone(),
+            grids: &grids,
+            levels: &[0.5; 8],
+            prompt_embeds: &text.forward(&[vec![1, 9]]),
+            cameras: &[None],
+            motions: Some(Motions { paths: &paths, names: &text.forward(&[vec![name]]) }),
+        })
+    };
+    let base = run(2, 0.2);
+    assert!(largest_difference(base.clone(), run(2, 0.6)) > 1e-4);
+    assert!(largest_difference(base, run(3, 0.2)) > 1e-4);
 }
 
 #[test]

@@ -58,7 +58,8 @@ fn main() -> Result<(), Failure> {
     for (index, (name, _)) in CHANGES.iter().enumerate() {
         let right = |film: &&Measured| film.found[index].is_some_and(|found| found.payload == film.payload);
         let found = measured.iter().filter(right).count();
-        let mut strengths: Vec<f32> = measured.iter().map(|film| film.found[index].map_or(0.0, |f| f.strength)).collect();
+        let mut strengths: Vec<f32> =
+            measured.iter().map(|film| film.found[index].map_or(0.0, |f| f.strength)).collect();
         strengths.sort_by(f32::total_cmp);
         println!(
             "{name:40} {found:5} {:6.2} %   strength: least {:5.1}, median {:5.1}",
@@ -72,7 +73,11 @@ fn main() -> Result<(), Failure> {
     println!("false alarms without a mark: {}", measured.iter().filter(|film| film.false_alarm).count());
     println!("PSNR of marked against unmarked: least {least:.2} dB, mean {mean:.2} dB");
     let mean = |secs: fn(&Measured) -> f64| measured.iter().map(secs).sum::<f64>() / films as f64 * 1000.0;
-    println!("marking {:.0} ms, finding {:.0} ms a film", mean(|film| film.marking_secs), mean(|film| film.finding_secs));
+    println!(
+        "marking {:.0} ms, finding {:.0} ms a film",
+        mean(|film| film.marking_secs),
+        mean(|film| film.finding_secs)
+    );
     Ok(())
 }
 
@@ -161,8 +166,7 @@ fn crop(frame: &Frame, [left, top]: [u32; 2], size: Resolution) -> Frame {
 
 fn psnr(plain: &[Frame], marked: &[Frame]) -> f64 {
     let pairs = plain.iter().zip(marked).flat_map(|(a, b)| a.rgb().iter().zip(b.rgb()));
-    let (sum, count) = pairs.fold((0.0, 0.0), |(sum, count), (&a, &b)| {
-        (sum + (f64::from(a) - f64::from(b)).powi(2), count + 1.0)
-    });
+    let (sum, count) =
+        pairs.fold((0.0, 0.0), |(sum, count), (&a, &b)| (sum + (f64::from(a) - f64::from(b)).powi(2), count + 1.0));
     10.0 * (255.0_f64.powi(2) * count / sum).log10()
 }

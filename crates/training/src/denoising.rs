@@ -4,7 +4,7 @@
 //! tokens that are not given, and beside it how well a middle layer knows what stands where (see
 //! [`crate::semantics`]).
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use burn::{
     module::Module,
@@ -19,14 +19,14 @@ use models::{
     Bundle, TextEncoder, Tokenizer, Transformer,
     checkpoint::Precision,
     layers::Linear,
-    transformer::{CameraPose, PATCH, TokenGrid, TransformerInput},
+    transformer::{CameraPose, MotionPath, Motions, PATCH, TokenGrid, TransformerInput},
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 use crate::{
-    Monitor, TrainingError,
+    Monitor, TrainingError, motion,
     optimizer::Optimizer,
     recipe::StageRecipe,
     samples,
@@ -36,6 +36,9 @@ use crate::{
 
 /// Noise levels at which the validation loss is told.
 pub const VALIDATION_LEVELS: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
+
+/// Latent frames of a film that begins later, at least.
+const LEAST_WINDOW: usize = 4;
 
 /// What is trained together: the prompt's reader and the denoiser.
 #[derive(Module, Debug)]
@@ -77,15 +80,22 @@ struct Batch {
     levels: Vec<f32>,
     prompts: Vec<Vec<u32>>,
     cameras: Vec<Option<Vec<CameraPose>>>,
+    paths: Vec<MotionPath>,
+    /// One name for each path.
+    names: Vec<Vec<u32>>,
 }
 
 /// One clip on its way into a batch.
 struct NoisedClip<'a> {
     sample: &'a LatentSample,
+    /// Those of its latent frames that are shown.
+    frames: Range<usize>,
     /// One level for each latent frame.
     levels: Vec<f32>,
     caption: &'a str,
     camera: bool,
+    /// Names and points of what is told of.
+    paths: Vec<(String, Vec<Option<[f32; 2]>>)>,
 }
 
 /// Trains one stage, or goes on training it; the optimizer then holds the averaged weights.
@@ -167,6 +177,13 @@ impl Stage for Denoising<'_> {
 }
 
 impl Denoising<'_> {
+    /// The latent frames of a film that are shown.
+    fn window(&self, sample: &LatentSample, rng: &mut ChaCha8Rng) -> Range<usize> {
+        let [_, t, _, _] = sample.shape;
+        let is_later = t > LEAST_WINDOW && rng.random::<f32>() < self.recipe.later_share;
+        if is_later { rng.random_range(1..=t - LEAST_WINDOW)..t } else { 0..t }
+    }
+
     fn batch(
         &self,
         samples: &[&LatentSample],
@@ -175,13 +192,24 @@ impl Denoising<'_> {
     ) -> Result<Batch, TrainingError> {
         let mut clips = Vec::with_capacity(samples.len());
         for sample in samples {
-            let [_, t, h, w] = sample.shape;
             let caption = &sample.captions[rng.random_range(0..sample.captions.len())];
+            let frames = self.window(sample, rng);
+            let [_, _, h, w] = sample.shape;
+            let mut levels = self.levels.sample(frames.len(), frames.len() * h * w / (PATCH * PATCH), rng);
+            if frames.start > 0 {
+                levels[0] = 0.0;
+            }
             clips.push(NoisedClip {
                 sample,
-                levels: self.levels.sample(t, t * h * w / (PATCH * PATCH), rng),
+                levels,
                 caption: if rng.random::<f32>() < self.recipe.caption_dropout { "" } else { caption },
                 camera: rng.random::<f32>() >= self.recipe.camera_dropout,
+                paths: if rng.random::<f32>() < self.recipe.motion_dropout {
+                    Vec::new()
+                } else {
+                    motion::draw_paths(&sample.labels, rng)
+                },
+                frames,
             });
         }
         let device = device_of(&self.data.bundle.transformer);
@@ -199,9 +227,11 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let clips = data.validation.samples().iter().map(|sample| NoisedClip {
             sample,
+            frames: 0..sample.shape[1],
             levels: vec![level; sample.shape[1]],
             caption: sample.captions.get(1).map_or("", String::as_str),
             camera: false,
+            paths: Vec::new(),
         });
         let max_tokens = model.text_encoder.config().max_tokens;
         let batch = batch(clips, (data.tokenizer, max_tokens), (&mut rng, &device_of(model)))?;
@@ -218,11 +248,12 @@ fn batch<'a>(
 ) -> Result<Batch, TrainingError> {
     let (mut patches, mut velocity, mut levels) = (Vec::new(), Vec::new(), Vec::new());
     let (mut grids, mut prompts, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut paths, mut names) = (Vec::new(), Vec::new());
     let (mut semantics, mut known) = (Vec::new(), Vec::new());
     let mut width = 0;
     for clip in clips {
         let [c, t, h, w] = clip.sample.shape;
-        let Some(grid) = TokenGrid::from_latents(t, h, w) else { continue };
+        let Some(grid) = TokenGrid::from_latents(clip.frames.len(), h, w) else { continue };
         width = c * PATCH * PATCH;
         let mut noise = normal_numbers(ChaCha8Rng::seed_from_u64(rng.random()));
         for [frame, row, column] in grid.positions() {
@@ -231,19 +262,29 @@ fn batch<'a>(
             for channel in 0..c {
                 for offset in 0..PATCH * PATCH {
                     let (y, x) = (row * PATCH + offset / PATCH, column * PATCH + offset % PATCH);
-                    let data = clip.sample.latents[((channel * t + frame) * h + y) * w + x].to_f32();
+                    let data =
+                        clip.sample.latents[((channel * t + clip.frames.start + frame) * h + y) * w + x].to_f32();
                     let noise = noise.next().unwrap_or_default();
                     patches.push((1.0 - level) * data + level * noise);
                     velocity.push(noise - data);
                 }
             }
         }
-        let targets = semantics::targets(&clip.sample.labels, grid.len());
+        let before = clip.frames.start * grid.rows * grid.columns;
+        let targets = semantics::targets(&clip.sample.labels, before + grid.len());
         known.resize(known.len() + grid.len(), if targets.is_some() { 1.0 } else { 0.0 });
-        semantics.extend(targets.unwrap_or_else(|| vec![0.0; grid.len() * SEMANTIC_FEATURES]));
+        let targets = targets.unwrap_or_else(|| vec![0.0; (before + grid.len()) * SEMANTIC_FEATURES]);
+        semantics.extend_from_slice(&targets[before * SEMANTIC_FEATURES..]);
+        for (name, points) in clip.paths {
+            paths
+                .push(MotionPath { clip: grids.len(), points: points[clip.frames.start.min(points.len())..].to_vec() });
+            names.push(tokenizer.encode(&name, max_tokens)?);
+        }
         grids.push(grid);
         prompts.push(tokenizer.encode(clip.caption, max_tokens)?);
-        cameras.push(if clip.camera { clip.sample.camera.clone() } else { None });
+        // A path counts from the first frame, so a part of it is another path.
+        let camera = clip.sample.camera.as_ref().filter(|_| clip.camera && clip.frames.start == 0);
+        cameras.push(camera.cloned());
     }
     let tokens = levels.len();
     let weight: Vec<f32> = levels.iter().map(|level| if *level > 0.0 { 1.0 } else { 0.0 }).collect();
@@ -258,6 +299,8 @@ fn batch<'a>(
         levels,
         prompts,
         cameras,
+        paths,
+        names,
     })
 }
 
@@ -268,12 +311,14 @@ struct Losses {
 }
 
 fn losses(model: &DenoisingModel, batch: &Batch) -> Losses {
+    let names = (!batch.names.is_empty()).then(|| model.text_encoder.forward(&batch.names));
     let input = TransformerInput {
         patches: batch.patches.clone(),
         grids: &batch.grids,
         levels: &batch.levels,
         prompt_embeds: &model.text_encoder.forward(&batch.prompts),
         cameras: &batch.cameras,
+        motions: names.as_ref().map(|names| Motions { paths: &batch.paths, names }),
     };
     let (predicted, features) = model.transformer.forward_with_features(&input);
     let error = (predicted - batch.velocity.clone()) * batch.weight.clone();

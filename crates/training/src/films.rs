@@ -5,7 +5,7 @@ use rand::Rng;
 use video::{FrameRate, Resolution};
 use worlds::{Captions, Distribution, FilmSettings, Split, World, camera_path, render::Renderer};
 
-use crate::{TrainingError, recipe::FilmsRecipe, semantics};
+use crate::{TrainingError, motion, recipe::FilmsRecipe, semantics};
 
 /// A film with what is said of it.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct TrainingFilm {
     pub captions: Captions,
     /// Camera pose of every frame, relative to the first.
     pub camera: Vec<[f32; 6]>,
-    /// The main object and what it does, and which patches each object covers.
+    /// The main object and what it does, which patches each object covers, and its path over the picture.
     pub labels: serde_json::Value,
     /// What the world was drawn from.
     pub seed: u64,
@@ -59,6 +59,7 @@ pub fn film(source: FilmSource<'_>, seed: u64) -> Result<TrainingFilm, TrainingE
     let mut labels = serde_json::to_value(world.labels()).unwrap_or_default();
     let sides = (resolution.width() as usize, resolution.height() as usize);
     semantics::add_coverage(&mut labels, &ids, sides, &world.stage().props);
+    motion::add_paths(&mut labels, world.paths(settings));
     Ok(TrainingFilm {
         pixels,
         num_frames: films.num_frames,

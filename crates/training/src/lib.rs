@@ -9,6 +9,7 @@
 //! | [`autoencoder`] | the first stage: pixels to latents and back |
 //! | [`latents`] | simulated films, encoded and cached |
 //! | [`denoising`] | the later stages: text encoder and transformer |
+//! | [`motion`] | which ways of things the transformer is told of |
 //! | [`semantics`] | what stands where, as a second thing to learn |
 //! | [`stage`] | the loop that all stages share |
 //! | `principal` | the linear autoencoder from which the real one begins |
@@ -31,6 +32,7 @@ pub mod error;
 pub mod films;
 pub mod latents;
 pub mod log;
+pub mod motion;
 pub mod optimizer;
 mod principal;
 pub mod recipe;

@@ -167,6 +167,12 @@ pub struct StageRecipe {
     pub caption_dropout: f32,
     /// Share of camera paths that are left out.
     pub camera_dropout: f32,
+    /// Share of films whose objects' paths are left out.
+    pub motion_dropout: f32,
+    /// Share of films that are shown from a later latent frame on, with that one given: a beginning that stands for four
+    /// frames instead of one.
+    #[serde(default)]
+    pub later_share: f32,
     /// Weight of knowing what stands where, beside the velocity.
     pub semantic_weight: f32,
     /// Noise levels.

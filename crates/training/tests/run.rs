@@ -43,6 +43,7 @@ films = [
 ]
 caption_dropout = 0.1
 camera_dropout = 0.5
+motion_dropout = 0.5
 semantic_weight = 1.0
 samples = { prompts = ["a red ball rolls"], size = "32x32", num_frames = 5, num_inference_steps = 2, guidance_scale = 2.0 }
 optimizer = { learning_rate = 3e-3, warmup_steps = 2, final_share = 0.1, weight_decay = 0.01, clip_norm = 1.0, ema_decay = 0.5 }

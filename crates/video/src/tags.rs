@@ -1,10 +1,6 @@
 //! Reads the words that a file carries besides its pictures.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::Path,
-};
+use std::{fs::File, io::Read, path::Path};
 
 use crate::{
     VideoError,

@@ -61,7 +61,9 @@ fn tags_come_back_from_every_format() {
 #[test]
 fn a_seal_comes_last_and_without_it_there_is_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, file) in [("a.mp4", "a.mp4"), ("a.gif", "a.gif"), ("a.png", "a.png"), ("frames", "frames/frame_0001.png")] {
+    for (name, file) in
+        [("a.mp4", "a.mp4"), ("a.gif", "a.gif"), ("a.png", "a.png"), ("frames", "frames/frame_0001.png")]
+    {
         let (clip, path) = (ball(64, 48, 1, (16, 1)), folder.path().join(name));
         let refused = write_clip_with(&clip, &path, Extras { tags: tags(), seal: Some(Arc::new(Broken)) });
         assert!(refused.unwrap_err().to_string().contains("no wax"));

@@ -10,6 +10,7 @@
 //! | [`world`] | a plan, staged and simulated: [`World`] |
 //! | `staging`, `proportions`, `physics`, `script` | who starts where, and how everything moves |
 //! | [`camera`] | the camera's path |
+//! | [`paths`] | where each object is in the picture: [`ObjectPath`] |
 //! | [`film`] | pictures with their ground truth: [`Film`], [`Truth`] |
 //! | [`render`] | draws a stage at a moment |
 //! | [`stage`] | what stands on a stage and how it is at one moment |
@@ -27,6 +28,7 @@ pub mod error;
 pub mod film;
 pub mod labels;
 pub mod names;
+pub mod paths;
 mod physics;
 pub mod plan;
 pub mod prompts;
@@ -44,6 +46,7 @@ pub use distribution::{Distribution, Weights};
 pub use error::WorldsError;
 pub use film::{Film, FrameTruth, Intrinsics, Truth};
 pub use labels::{Labels, Split, is_held_out};
+pub use paths::ObjectPath;
 pub use plan::{CameraMove, Motion, Plan};
 pub use prompts::held_out_prompts;
 pub use stage::{Camera, Colour, Daytime, Look, Material, Moment, Place, Pose, Prop, Shape, Stage, Weather};

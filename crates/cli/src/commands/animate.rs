@@ -59,9 +59,9 @@ impl Animate {
             size: self.size,
             length,
             frame_rate: self.fps,
-            ..self.making.options(prompt::read(&self.prompt)?)
+            ..self.making.options(prompt::read(&self.prompt)?)?
         };
         let task = tasks::Animate::new(picture, self.at, self.fit)?;
-        self.making.run_from(&[&self.image], target, wishes, &task)
+        self.making.run(&[&self.image], target, wishes, &task)
     }
 }

@@ -36,6 +36,7 @@ impl Blend {
         let second = first.followed_by(&read_clip(&self.second, &ReadLimits::default())?)?;
         let task = Passage::between(first, second, self.over)?;
         let inputs = [self.source.path(), &self.second];
-        self.making.run_from(&inputs, target, self.making.options(prompt::read(&self.prompt)?), &task)
+        let wishes = self.making.options(prompt::read(&self.prompt)?)?;
+        self.making.run(&inputs, target, wishes, &task)
     }
 }

@@ -55,6 +55,9 @@ pub struct Evaluate {
     /// Held-out films that are edited, to measure what edits keep and change
     #[arg(long, value_name = "FILMS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000))]
     edits: u64,
+    /// Held-out films whose camera and objects are told where to go, to measure whether they do
+    #[arg(long, value_name = "FILMS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000))]
+    guides: u64,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -85,6 +88,7 @@ impl Evaluate {
             clips: self.clips as usize,
             renders: RENDERS,
             edits: self.edits as usize,
+            guides: self.guides as usize,
             prompts,
             videos: VideoSettings {
                 options: GenerationOptions {

@@ -7,7 +7,11 @@ use clap::Args;
 use generation::{GenerationOptions, Length, tasks::Imagine};
 use video::{Frame, FrameRate, ReadLimits, VideoReader};
 
-use super::{making::Making, prompt};
+use super::{
+    long::{self, LongChoice},
+    making::Making,
+    prompt,
+};
 use crate::{target::Target, value};
 
 /// Make a video, or a picture, of a prompt
@@ -22,7 +26,8 @@ Examples:
   misora generate \"she turns to us\" --image she.jpg --model Wan-AI/Wan2.2-TI2V-5B-Diffusers
   echo \"一个红色的球滚过草地\" | misora generate - --output - > ball.mp4
 
-The same command gives the same pictures, bit for bit, and only the signature differs; another --seed gives another video.")]
+The same command gives the same pictures, and only the signature differs; another --seed gives another video. What is too
+long to be made at once is made in windows that go on from one another; when it was stopped, the same command goes on with it.")]
 pub struct Generate {
     /// What the video shows, in English or Chinese; `-` reads it from standard input
     prompt: String,
@@ -42,6 +47,8 @@ pub struct Generate {
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     #[command(flatten)]
+    long: LongChoice,
+    #[command(flatten)]
     making: Making,
 }
 
@@ -58,10 +65,14 @@ impl Generate {
             length,
             frame_rate: self.fps,
             image: self.image.as_deref().map(read_picture).transpose()?,
-            ..self.making.options(prompt::read(&self.prompt)?)
+            ..self.making.options(prompt::read(&self.prompt)?)?
         };
         let inputs: Vec<&Path> = self.image.as_deref().into_iter().collect();
-        self.making.run_from(&inputs, target, wishes, &Imagine)
+        let model = self.making.load(&inputs)?;
+        match self.long.wishes(model.generator.as_ref(), &wishes)? {
+            Some(windows) => long::run(&self.making, model, (target, wishes), windows),
+            None => self.making.run_on(model, target, wishes, &Imagine),
+        }
     }
 }
 

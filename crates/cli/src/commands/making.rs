@@ -8,17 +8,17 @@ use std::{
 use anyhow::{anyhow, bail};
 use clap::Args;
 use generation::{
-    GenerationError, GenerationOptions, GenerationRequest, VideoGenerator,
+    GenerationError, GenerationOptions, GenerationRequest, Machine, VideoGenerator,
     tasks::{Assembly, Plan, Task},
 };
-use provenance::Origin;
 use serde::Serialize;
 use serde_json::json;
-use video::{Clip, Frame, contact_sheet};
+use video::{Clip, Frame, FrameRate, Resolution, VideoError, contact_sheet};
 use wan::transformer::Precision;
 
 use super::{
-    marks::{MarkChoice, Marks},
+    guide_choice::GuideChoice,
+    marks::{MarkChoice, Marks, Signer},
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
@@ -28,12 +28,14 @@ use crate::{
     look::{Look, LookChoice},
     preview, print,
     progress::Generating,
-    target::Target,
+    target::{Sink, Target},
     value,
 };
 
 /// Frames of each video on the contact sheet.
 const SHEET_COLUMNS: usize = 8;
+/// Most frames of a video that stay in memory to be shown again.
+const MOST_KEPT_FRAMES: usize = 256;
 
 /// Options of every command that makes videos.
 #[derive(Args)]
@@ -46,6 +48,8 @@ pub struct Making {
     seed: u64,
     #[command(flatten)]
     sampling: SamplingChoice,
+    #[command(flatten)]
+    guide: GuideChoice,
     /// What the video should not show
     #[arg(long, value_name = "PROMPT")]
     negative: Option<String>,
@@ -74,6 +78,57 @@ pub struct Making {
     json: bool,
 }
 
+/// A model, whoever looks on, and who signs.
+pub struct Loaded {
+    /// The model.
+    pub generator: Box<dyn VideoGenerator>,
+    /// What it computes with.
+    pub precision: Precision,
+    /// Whoever looks on.
+    pub look: Option<Look>,
+    /// Who signs what is made.
+    pub signer: Signer,
+}
+
+/// How large, long and fast a finished video is.
+#[derive(Clone, Copy)]
+pub struct Outcome {
+    /// Size of the pictures.
+    pub resolution: Resolution,
+    /// Number of frames.
+    pub num_frames: usize,
+    /// Frames per second.
+    pub frame_rate: FrameRate,
+}
+
+/// Videos that are to be made.
+pub struct Production {
+    /// Where they go.
+    pub target: Target,
+    /// What each is like.
+    pub outcome: Outcome,
+    /// What the parts of a video are called, and how many steps one takes.
+    pub parts: (&'static str, usize),
+    /// What they are made with, for JSON.
+    pub settings: serde_json::Value,
+    /// Whoever looks on.
+    pub look: Option<Look>,
+    /// What they are marked with.
+    pub marks: Marks,
+}
+
+/// One video that is to be made.
+pub struct Job<'a> {
+    /// Which of all possible ones.
+    pub seed: u64,
+    /// Where it goes.
+    pub output: &'a Target,
+    /// Takes its frames.
+    pub write: &'a mut dyn FnMut(Frame) -> Result<(), VideoError>,
+    /// Hears how far it is.
+    pub progress: &'a mut Generating,
+}
+
 /// One video that was made.
 #[derive(Serialize)]
 struct Made {
@@ -93,52 +148,98 @@ impl Making {
     }
 
     /// What is asked for by these options.
-    pub fn options(&self, prompt: String) -> GenerationOptions {
-        GenerationOptions { negative_prompt: self.negative.clone(), ..self.sampling.options(prompt) }
+    pub fn options(&self, prompt: String) -> anyhow::Result<GenerationOptions> {
+        Ok(GenerationOptions {
+            negative_prompt: self.negative.clone(),
+            camera: self.guide.camera()?,
+            motions: self.guide.motions.clone(),
+            ..self.sampling.options(prompt)
+        })
+    }
+
+    /// Loads the model, when all that can be looked at before is right; `inputs` are files that go into the videos.
+    pub fn load(&self, inputs: &[&Path]) -> anyhow::Result<Loaded> {
+        let signer = self.marks.open(inputs)?;
+        let look = self.look.open()?;
+        let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
+        Ok(Loaded { generator, precision, look, signer })
     }
 
     /// Makes the videos of a task; `inputs` are files that go into them.
-    pub fn run_from(
+    pub fn run(
         &self,
         inputs: &[&Path],
         target: Option<Target>,
         wishes: GenerationOptions,
         task: &dyn Task,
     ) -> anyhow::Result<()> {
-        let marks = self.marks.open(inputs)?;
-        let look = self.look.open()?;
-        let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
+        self.run_on(self.load(inputs)?, target, wishes, task)
+    }
+
+    /// The same on a model that is loaded.
+    pub fn run_on(
+        &self,
+        model: Loaded,
+        target: Option<Target>,
+        wishes: GenerationOptions,
+        task: &dyn Task,
+    ) -> anyhow::Result<()> {
+        let Loaded { generator, precision, look, signer } = model;
+        let generator = generator.as_ref();
         let request = generator.request(task.options(wishes))?;
         let plan = task.plan(&request)?;
-        if target.as_ref().is_some_and(Target::is_still) && plan.num_frames() > 1 {
+        self.check_memory(&|machine| generator.check_memory(&request, machine))?;
+        let settings = self.settings((generator, precision), &request);
+        let production = Production {
+            marks: signer.marks(generator, &[&request], &settings.to_string()),
+            target: target.unwrap_or_else(|| Target::from_prompt(request.prompt())),
+            outcome: Outcome::of(&plan),
+            parts: ("video", request.total_steps()),
+            settings,
+            look,
+        };
+        self.produce(production, &mut |job| {
+            let latents = plan.sample(generator, &request, (job.seed, job.progress))?;
+            let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
+            Ok(generator.decode(latents, &mut |frame| assembly.add(frame, job.write), job.progress)?)
+        })
+    }
+
+    /// Does the work for each video, and says what came of it.
+    pub fn produce(
+        &self,
+        production: Production,
+        work: &mut dyn FnMut(Job<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let Production { target, outcome, parts, settings, look, marks } = production;
+        if target.is_still() && outcome.num_frames > 1 {
             bail!(
                 "a picture has one frame, not {}; leave out the length, or end --output in .mp4 or .gif",
-                plan.num_frames()
+                outcome.num_frames
             );
         }
-        self.check_memory(generator.as_ref(), &request)?;
-        let target = target.unwrap_or_else(|| Target::from_prompt(request.prompt()));
         let outputs = self.outputs(&target)?;
         for (output, _) in &outputs {
-            output.check(plan.resolution, plan.frame_rate)?;
+            output.check(outcome.resolution, outcome.frame_rate)?;
         }
-        let (made, clips) = self.make((generator.as_ref(), &request, &plan), (&outputs, &marks), look)?;
-        let sheet = self.write_sheet((&target, &clips), marks.of(generator.as_ref(), &request, self.seed))?;
+        let progress = Generating::begin(self.count, parts, look);
+        let (made, clips) = self.make((outcome, &outputs, &marks), progress, work)?;
+        let sheet = self.write_sheet((&target, &marks), &clips)?;
         if self.json {
-            let report = self.report((generator.as_ref(), precision), (&request, &plan), (&made, sheet.as_ref()));
-            return print::json(&report);
+            return print::json(&report(outcome, settings, (&made, sheet.as_ref())));
         }
         if target != Target::Stdout {
-            made.iter().try_for_each(|made| print::line(describe(made, &plan)))?;
+            made.iter().try_for_each(|made| print::line(describe(made, outcome)))?;
             sheet.iter().try_for_each(|sheet| print::line(format!("{}: contact sheet", sheet.name())))?;
             clips.first().filter(|_| preview::is_possible()).into_iter().for_each(preview::show);
         }
         Ok(())
     }
 
-    fn check_memory(&self, generator: &dyn VideoGenerator, request: &GenerationRequest) -> anyhow::Result<()> {
+    /// Refuses work that there is too little memory for.
+    pub fn check_memory(&self, check: &dyn Fn(Machine) -> Result<(), GenerationError>) -> anyhow::Result<()> {
         let Some(machine) = self.model.machine().filter(|_| !self.ignore_memory) else { return Ok(()) };
-        generator.check_memory(request, machine).map_err(|error| match error {
+        check(machine).map_err(|error| match error {
             GenerationError::Memory { .. } => anyhow!("{error}; --ignore-memory goes on all the same"),
             other => other.into(),
         })
@@ -155,43 +256,49 @@ impl Making {
         (0..self.count).map(|index| Ok((target.numbered(index + 1)?, self.seed + index))).collect()
     }
 
-    /// Makes the videos one after another, and keeps the frames where they are shown again.
+    /// Makes the videos one after another, and keeps some of the frames where they are shown again.
     fn make(
         &self,
-        (generator, request, plan): (&dyn VideoGenerator, &GenerationRequest, &Plan),
-        (outputs, marks): (&[(Target, u64)], &Marks),
-        look: Option<Look>,
+        (outcome, outputs, marks): (Outcome, &[(Target, u64)], &Marks),
+        mut progress: Generating,
+        work: &mut dyn FnMut(Job<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
-        let mut progress = Generating::begin(self.count, request.total_steps(), look);
         let keep = self.count > 1 || (!self.json && preview::is_possible());
+        let stride = outcome.num_frames.div_ceil(MOST_KEPT_FRAMES);
         let (mut made, mut clips) = (Vec::new(), Vec::new());
         for (output, seed) in outputs {
             let begun = Instant::now();
-            let latents = plan.sample(generator, request, (*seed, &mut progress))?;
-            let _careful = Careful::begin();
-            let size_and_rate = (plan.resolution, plan.frame_rate);
-            let mut marker = marks.marker(marks.of(generator, request, *seed), size_and_rate);
-            let mut sink = output.open(size_and_rate, marks.extras(&marker))?;
-            let mut kept: Vec<Frame> = Vec::new();
+            let size_and_rate = (outcome.resolution, outcome.frame_rate);
+            let mut marker = marks.marker(*seed, size_and_rate);
+            let mut sink: Option<(Sink, Careful)> = None;
+            let (mut number, mut kept) = (0_usize, Vec::new());
             let mut write = |mut frame: Frame| {
+                let (sink, _) = match &mut sink {
+                    Some(sink) => sink,
+                    None => {
+                        let careful = Careful::begin();
+                        sink.insert((output.open(size_and_rate, marks.extras(&marker))?, careful))
+                    }
+                };
                 marker.mark(&mut frame);
                 sink.write(&frame)?;
-                kept.extend(keep.then_some(frame));
+                kept.extend((keep && number.is_multiple_of(stride)).then_some(frame));
+                number += 1;
                 Ok(())
             };
-            let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
-            generator.decode(latents, &mut |frame| assembly.add(frame, &mut write), &mut progress)?;
+            work(Job { seed: *seed, output, write: &mut write, progress: &mut progress })?;
+            let (sink, _careful) = sink.ok_or(VideoError::NoFrames)?;
             sink.finish()?;
             progress.video_done();
             made.push(Made { file: output.name(), seed: *seed, seconds_taken: begun.elapsed().as_secs_f64() });
             if keep {
-                clips.push(Clip::new(kept, plan.frame_rate)?);
+                clips.push(Clip::new(kept, outcome.frame_rate)?);
             }
         }
         Ok((made, clips))
     }
 
-    fn write_sheet(&self, (target, clips): (&Target, &[Clip]), origin: Origin) -> anyhow::Result<Option<Target>> {
+    fn write_sheet(&self, (target, marks): (&Target, &Marks), clips: &[Clip]) -> anyhow::Result<Option<Target>> {
         if self.count == 1 {
             return Ok(None);
         }
@@ -199,48 +306,76 @@ impl Making {
         let sheet = contact_sheet(&clips, SHEET_COLUMNS)?;
         let target = target.contact_sheet()?;
         // Its pictures carry their marks already.
-        let extras = self.marks.open(&[])?.file_extras(origin);
-        target.write(&Clip::new(vec![sheet], clips[0].frame_rate())?, extras)?;
+        target.write(&Clip::new(vec![sheet], clips[0].frame_rate())?, marks.file_extras(self.seed))?;
         Ok(Some(target))
     }
 
-    fn report(
+    /// Which weights a video is made with, beside the model's name.
+    pub fn weights(&self, precision: Precision) -> [(String, String); 4] {
+        [
+            ("version of misora", env!("CARGO_PKG_VERSION").to_owned()),
+            ("LoRA", self.loras.report().join(", ")),
+            ("precision", precision.name().to_owned()),
+            ("device", self.model.device_name().to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+    }
+
+    /// What a video is made with, for JSON.
+    pub fn settings(
         &self,
         (generator, precision): (&dyn VideoGenerator, Precision),
-        (request, plan): (&GenerationRequest, &Plan),
-        (made, sheet): (&[Made], Option<&Target>),
+        request: &GenerationRequest,
     ) -> serde_json::Value {
         json!({
-            "file": made[0].file,
-            "seed": made[0].seed,
-            "seconds_taken": made.iter().map(|made| made.seconds_taken).sum::<f64>(),
-            "size": plan.resolution.to_string(),
-            "frames": plan.num_frames(),
-            "fps": plan.frame_rate.to_string(),
-            "duration_secs": plan.duration_secs(),
-            "settings": {
-                "prompt": request.prompt(),
-                "negative_prompt": request.negative_prompt(),
-                "steps": request.num_inference_steps(),
-                "sampler": request.sampler(),
-                "guidance": request.guidance(),
-                "image": request.image().map(|image| image.resolution().to_string()),
-                "outline": request.outline().map(|outline| outline.strength),
-                "model": generator.name(),
-                "loras": self.loras.report(),
-                "precision": precision.name(),
-                "device": self.model.device_name(),
-            },
-            "videos": made,
-            "contact_sheet": sheet.map(Target::name),
+            "prompt": request.prompt(),
+            "negative_prompt": request.negative_prompt(),
+            "steps": request.num_inference_steps(),
+            "sampler": request.sampler(),
+            "guidance": request.guidance(),
+            "image": request.image().map(|image| image.resolution().to_string()),
+            "outline": request.outline().map(|outline| outline.strength),
+            "model": generator.name(),
+            "loras": self.loras.report(),
+            "precision": precision.name(),
+            "device": self.model.device_name(),
         })
     }
 }
 
-fn describe(made: &Made, plan: &Plan) -> String {
-    let length = match plan.num_frames() {
+impl Outcome {
+    fn of(plan: &Plan) -> Self {
+        Self { resolution: plan.resolution, num_frames: plan.num_frames(), frame_rate: plan.frame_rate }
+    }
+
+    fn duration_secs(&self) -> f64 {
+        self.num_frames as f64 * self.frame_rate.frame_duration_secs()
+    }
+}
+
+fn report(
+    outcome: Outcome,
+    settings: serde_json::Value,
+    (made, sheet): (&[Made], Option<&Target>),
+) -> serde_json::Value {
+    json!({
+        "file": made[0].file,
+        "seed": made[0].seed,
+        "seconds_taken": made.iter().map(|made| made.seconds_taken).sum::<f64>(),
+        "size": outcome.resolution.to_string(),
+        "frames": outcome.num_frames,
+        "fps": outcome.frame_rate.to_string(),
+        "duration_secs": outcome.duration_secs(),
+        "settings": settings,
+        "videos": made,
+        "contact_sheet": sheet.map(Target::name),
+    })
+}
+
+fn describe(made: &Made, outcome: Outcome) -> String {
+    let length = match outcome.num_frames {
         1 => "a still".to_owned(),
-        frames => format!("{frames} frames, {:.2} s at {} fps", plan.duration_secs(), plan.frame_rate),
+        frames => format!("{frames} frames, {:.2} s at {} fps", outcome.duration_secs(), outcome.frame_rate),
     };
-    format!("{}: {}, {length}, seed {}, made in {:.1} s", made.file, plan.resolution, made.seed, made.seconds_taken)
+    format!("{}: {}, {length}, seed {}, made in {:.1} s", made.file, outcome.resolution, made.seed, made.seconds_taken)
 }

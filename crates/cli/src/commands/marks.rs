@@ -17,17 +17,23 @@ pub struct MarkChoice {
     no_visible_label: bool,
 }
 
-/// What is needed to mark videos.
-pub struct Marks {
+/// Who signs videos, and what went into them.
+pub struct Signer {
     identity: Identity,
     inputs: Vec<PathBuf>,
     visible: VisibleLabel,
 }
 
+/// The marks of videos that differ in nothing but their seeds.
+pub struct Marks {
+    signer: Signer,
+    origin: Origin,
+}
+
 impl MarkChoice {
-    /// Finds who signs, before the work. `inputs` are files that go into the video.
-    pub fn open(&self, inputs: &[&Path]) -> anyhow::Result<Marks> {
-        Ok(Marks {
+    /// Finds who signs, before the work. `inputs` are files that go into the videos.
+    pub fn open(&self, inputs: &[&Path]) -> anyhow::Result<Signer> {
+        Ok(Signer {
             identity: Identity::open(&data_folder()?)?,
             inputs: inputs.iter().map(|input| input.to_path_buf()).collect(),
             visible: if self.no_visible_label { VisibleLabel::Left } else { VisibleLabel::Shown },
@@ -35,25 +41,36 @@ impl MarkChoice {
     }
 }
 
-impl Marks {
-    /// What is said of the video of a request and seed.
-    pub fn of(&self, generator: &dyn VideoGenerator, request: &GenerationRequest, seed: u64) -> Origin {
-        mark::origin(generator, request, (seed, &format!("{:?}", self.inputs)))
+impl Signer {
+    /// The marks of videos that are made by these requests, one after another; `settings` is what else tells them apart from
+    /// others.
+    pub fn marks(self, generator: &dyn VideoGenerator, requests: &[&GenerationRequest], settings: &str) -> Marks {
+        let settings = format!("{settings}|{:?}", self.inputs);
+        Marks { origin: mark::origin(generator, requests, &settings), signer: self }
     }
+}
 
-    /// What marks its pictures.
-    pub fn marker(&self, origin: Origin, size_and_rate: (Resolution, FrameRate)) -> Marker {
-        Marker::new(origin, size_and_rate, self.visible)
+impl Marks {
+    /// What marks the pictures of the video of a seed.
+    pub fn marker(&self, seed: u64, size_and_rate: (Resolution, FrameRate)) -> Marker {
+        Marker::new(self.of(seed), size_and_rate, self.signer.visible)
     }
 
     /// What its file gets.
     pub fn extras(&self, marker: &Marker) -> Extras {
-        marker.extras(&self.identity, &self.inputs)
+        marker.extras(&self.signer.identity, &self.signer.inputs)
     }
 
     /// What a file gets whose pictures are marked already.
-    pub fn file_extras(&self, origin: Origin) -> Extras {
+    pub fn file_extras(&self, seed: u64) -> Extras {
+        let origin = self.of(seed);
         let tags = vec![origin.aigc().tag()];
-        Extras { tags, seal: Some(Credentials::new(self.identity.clone(), origin, self.inputs.clone()).into()) }
+        let Signer { identity, inputs, .. } = &self.signer;
+        Extras { tags, seal: Some(Credentials::new(identity.clone(), origin, inputs.clone()).into()) }
+    }
+
+    fn of(&self, seed: u64) -> Origin {
+        let origin = self.origin.clone();
+        Origin { recipe: format!("{}|{seed}", origin.recipe), ..origin }
     }
 }

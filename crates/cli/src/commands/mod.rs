@@ -9,8 +9,10 @@ mod detect;
 mod evaluate;
 mod extend;
 mod generate;
+mod guide_choice;
 mod info;
 mod inpaint;
+mod long;
 mod loops;
 mod making;
 mod marks;
@@ -25,6 +27,7 @@ mod recut;
 mod remix;
 mod sampling_choice;
 mod source;
+mod storyboard;
 mod train;
 mod worlds;
 
@@ -42,6 +45,7 @@ pub enum Command {
     Blend(blend::Blend),
     Recut(recut::Recut),
     Detect(detect::Detect),
+    Storyboard(storyboard::Storyboard),
     Models(models::Models),
     Info(info::Info),
     #[command(subcommand)]
@@ -69,6 +73,7 @@ impl Command {
             Self::Blend(command) => command.run(),
             Self::Recut(command) => command.run(),
             Self::Detect(command) => command.run(),
+            Self::Storyboard(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
             Self::Worlds(command) => command.run(),

@@ -42,7 +42,7 @@ impl Place {
         // Tests fetch nothing, and see no models of whoever runs them.
         command.env("HF_HUB_CACHE", self.path("hub")).env("HF_HUB_OFFLINE", "1");
         // Nor the key with which somebody signs.
-        command.env("MISORA_DATA_DIR", self.path("data"));
+        command.env("MISORA_DATA_DIR", self.path("identity"));
         command
     }
 
@@ -66,7 +66,7 @@ impl Place {
 
     /// Names of everything in the folder but the model and the signing key, sorted.
     pub fn files(&self) -> Vec<String> {
-        names_in(self.folder.path()).into_iter().filter(|name| name != "model" && name != "data").collect()
+        names_in(self.folder.path()).into_iter().filter(|name| name != "model" && name != "identity").collect()
     }
 
     /// The pictures of a video: its signature is never the same twice.

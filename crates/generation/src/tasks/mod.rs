@@ -139,6 +139,6 @@ fn wrong(problem: impl Into<String>) -> GenerationError {
 }
 
 /// The fewest frames that a model can make which are at least so many: 4k + 1.
-const fn enough_frames(frames: usize) -> usize {
+pub(crate) const fn enough_frames(frames: usize) -> usize {
     frames.saturating_sub(1).next_multiple_of(4) + 1
 }

@@ -154,7 +154,7 @@ impl LevelTable {
 }
 
 /// Mean of each prompt's token embeddings: `[clips, text_width]`.
-fn mean_by_prompt(prompt_embeds: &PromptEmbeds, device: &Device) -> Tensor<2> {
+pub(super) fn mean_by_prompt(prompt_embeds: &PromptEmbeds, device: &Device) -> Tensor<2> {
     let (clips, tokens) = (prompt_embeds.segments.len(), prompt_embeds.segments.total());
     let mut weights = vec![0.0; clips * tokens];
     for (clip, range) in prompt_embeds.segments.ranges().enumerate() {

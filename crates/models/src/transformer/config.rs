@@ -23,12 +23,15 @@ pub struct TransformerConfig {
     pub depth: usize,
     /// Width of the feed-forward layer, as a multiple of `width`.
     pub feed_forward_ratio: usize,
+    /// Whether it was taught to follow paths of things over the picture.
+    #[serde(default)]
+    pub motion: bool,
 }
 
 impl TransformerConfig {
     /// The size that ships in the binary.
     pub const fn nano(latent_channels: usize, text_width: usize) -> Self {
-        Self { latent_channels, text_width, width: 256, heads: 4, depth: 8, feed_forward_ratio: 4 }
+        Self { latent_channels, text_width, width: 256, heads: 4, depth: 8, feed_forward_ratio: 4, motion: true }
     }
 
     /// For one GPU, in a day.

@@ -8,12 +8,14 @@
 //! | [`config`] | sizes and presets |
 //! | [`tokens`] | latents to patches and back |
 //! | [`conditioning`] | noise level, prompt and camera as one embedding |
+//! | [`motion`] | paths of things over the picture |
 //! | `block` | one layer |
 //! | `rotary` | positions |
 
 mod block;
 pub mod conditioning;
 pub mod config;
+pub mod motion;
 pub(crate) mod rotary;
 pub mod tokens;
 
@@ -22,6 +24,7 @@ use kernels::{ModulatedLayerNorm, Segments};
 
 pub use conditioning::CameraPose;
 pub use config::{PATCH, TransformerConfig};
+pub use motion::{MotionPath, Motions};
 pub use tokens::{TokenGrid, patchify, unpatchify};
 
 use crate::{
@@ -31,6 +34,7 @@ use crate::{
 };
 use block::{Block, Context, MODULATIONS};
 use conditioning::Conditioning;
+use motion::MotionConditioning;
 
 /// The denoising network.
 #[derive(Module, Debug)]
@@ -41,6 +45,7 @@ pub struct Transformer {
     blocks: Vec<Block>,
     modulation_out: Linear,
     patch_out: Linear,
+    motion: Option<MotionConditioning>,
     #[module(skip)]
     config: TransformerConfig,
 }
@@ -58,6 +63,8 @@ pub struct TransformerInput<'a> {
     pub prompt_embeds: &'a PromptEmbeds,
     /// For each clip its camera path, one pose for each latent frame, if it is known.
     pub cameras: &'a [Option<Vec<CameraPose>>],
+    /// Ways that things are to take; without any effect on a transformer that was not taught to follow them.
+    pub motions: Option<Motions<'a>>,
 }
 
 impl TransformerConfig {
@@ -71,6 +78,7 @@ impl TransformerConfig {
             blocks: (0..self.depth).map(|_| Block::init(self, weights)).collect(),
             modulation_out: LinearConfig::new(d, 2 * d).init_zero(weights),
             patch_out: LinearConfig::new(d, self.patch_width()).init_zero(weights),
+            motion: self.motion.then(|| MotionConditioning::init(self, weights)),
             config: self.clone(),
         }
     }
@@ -110,6 +118,9 @@ impl Transformer {
             prompt_embeds: input.prompt_embeds,
         };
         let mut x = self.patch_in.forward(input.patches.clone()) + self.conditioning.places(input);
+        if let (Some(motion), Some(motions)) = (&self.motion, input.motions) {
+            x = x + motion.forward(motions, input.grids);
+        }
         let mut features = x.clone();
         for (index, block) in self.blocks.iter().enumerate() {
             x = block.forward(x, &context);

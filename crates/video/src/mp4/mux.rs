@@ -3,8 +3,9 @@
 use std::io::{self, Read, Seek, Write};
 
 use mp4_atom::{
-    Atom, Avc1, Avcc, Clap, Codec, Colr, Dinf, Dref, Encode, FourCC, Ftyp, Hdlr, Header, Ilst, IlstData, IlstDataValue, KeyEntry, Keys, Mdat, Mdhd, Mdia, Meta, Minf, Moov,
-    Mvhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak, Url, Visual, Vmhd,
+    Atom, Avc1, Avcc, Clap, Codec, Colr, Dinf, Dref, Encode, FourCC, Ftyp, Hdlr, Header, Ilst, IlstData, IlstDataValue,
+    KeyEntry, Keys, Mdat, Mdhd, Mdia, Meta, Minf, Moov, Mvhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz,
+    StszSamples, Stts, SttsEntry, Tkhd, Trak, Url, Visual, Vmhd,
 };
 use tempfile::SpooledTempFile;
 
@@ -30,7 +31,15 @@ impl Mp4Encoder {
         pictures: SpooledTempFile,
     ) -> Result<Self, VideoError> {
         let encoder = H264Encoder::new(resolution, frame_rate)?;
-        Ok(Self { encoder, resolution, frame_rate, pictures, sizes: Vec::new(), keyframes: Vec::new(), tags: Vec::new() })
+        Ok(Self {
+            encoder,
+            resolution,
+            frame_rate,
+            pictures,
+            sizes: Vec::new(),
+            keyframes: Vec::new(),
+            tags: Vec::new(),
+        })
     }
 
     /// Writes these words beside the index.

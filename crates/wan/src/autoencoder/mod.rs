@@ -30,7 +30,7 @@ pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use memory::{AutoencoderLoad, AutoencoderMemory};
 pub use stream::StreamState;
-pub use tiles::TiledClip;
+pub use tiles::{TileStates, TiledClip};
 
 /// The files of the autoencoder begin like this.
 const STEM: &str = "diffusion_pytorch_model";

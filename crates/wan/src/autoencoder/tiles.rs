@@ -18,6 +18,10 @@ pub const WHOLE_SIDE: usize = 512;
 /// Pixels that two tiles share at least, or half a tile where that is less.
 const OVERLAP: usize = 64;
 
+/// What each tile remembers from one part of a clip to the next; new at its beginning.
+#[derive(Clone, Debug, Default)]
+pub struct TileStates(Vec<StreamState>);
+
 /// A clip whose tiles have been put together.
 #[derive(Clone, Debug)]
 pub struct TiledClip {
@@ -45,11 +49,36 @@ impl Decoder {
         side: usize,
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<TiledClip, WanError> {
+        self.decode_tiles(latents, (side, None), progress)
+    }
+
+    /// Decodes the next latents of a clip in tiles, which then remember as much as a whole picture would.
+    ///
+    /// # Shapes  latents: `[B, C, T, H, W]`; the first of a clip gives one frame, each later one four
+    /// # Errors
+    /// As [`Self::decode_in_tiles`].
+    pub fn decode_next_in_tiles(
+        &self,
+        latents: &Tensor<5>,
+        (side, states): (usize, &mut TileStates),
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TiledClip, WanError> {
+        self.decode_tiles(latents, (side, Some(states)), progress)
+    }
+
+    fn decode_tiles(
+        &self,
+        latents: &Tensor<5>,
+        (side, mut states): (usize, Option<&mut TileStates>),
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<TiledClip, WanError> {
         self.check(latents)?;
         let [b, _, t, h, w] = latents.dims();
         let (factor, step) = (self.config().spatial_factor(), self.config().temporal_factor());
         let [rows, columns] = [h, w].map(|length| spans_of(length, side, factor));
-        let dims = [b, (t - 1) * step + 1, h * factor, w * factor, 3];
+        let has_begun = states.as_ref().is_some_and(|states| !states.0.is_empty());
+        let lone = if has_begun { 0 } else { step - 1 };
+        let dims = [b, t * step - lone, h * factor, w * factor, 3];
         let mut clip = TiledClip { values: vec![f16::ZERO; dims.iter().product()], dims };
         let (mut done, total) = (0, rows.len() * columns.len() * t);
         for row in 0..rows.len() {
@@ -58,6 +87,10 @@ impl Decoder {
                 let tile = latents.clone().narrow(3, row.start / factor, row.weights.len() / factor);
                 let tile = tile.narrow(4, column.start / factor, column.weights.len() / factor);
                 let (mut state, mut first) = (StreamState::default(), 0);
+                let index = done / t;
+                if let Some(kept) = states.as_mut().and_then(|states| states.0.get_mut(index)) {
+                    state = std::mem::take(kept);
+                }
                 for frame in 0..t {
                     let pixels = self.decode_next(tile.clone().narrow(2, frame, 1), &mut state);
                     let [_, _, frames, ..] = pixels.dims();
@@ -67,6 +100,10 @@ impl Decoder {
                     if progress(done, total).is_break() {
                         return Err(WanError::Stopped);
                     }
+                }
+                if let Some(states) = &mut states {
+                    states.0.resize_with(states.0.len().max(index + 1), StreamState::default);
+                    states.0[index] = state;
                 }
             }
         }

@@ -1,0 +1,121 @@
+//! Where the camera goes: in words, or pose by pose.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | `words` | `pan left 30, dolly in 2` to a path |
+
+mod words;
+
+use glam::{Quat, Vec3};
+use models::transformer::CameraPose;
+
+use crate::GenerationError;
+
+/// A camera's path, from the first frame of a video to the last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CameraPath {
+    /// Poses at even distances in time; at least one, the first at the origin.
+    poses: Vec<CameraPose>,
+}
+
+impl CameraPath {
+    /// A path through poses at even distances in time: translation in metres in the axes of the first camera (`x` right,
+    /// `y` up, `z` backwards), then rotation vector in radians in the same axes. They count from the first one.
+    ///
+    /// # Errors
+    /// [`GenerationError::Camera`] when there is no pose, or a number is not finite.
+    pub fn through(poses: &[CameraPose]) -> Result<Self, GenerationError> {
+        let first = poses.first().ok_or_else(|| wrong("has no poses; give at least one"))?;
+        if !poses.as_flattened().iter().all(|number| number.is_finite()) {
+            return Err(wrong("holds a number that is not finite; give metres and radians"));
+        }
+        let (origin, to_first) = (position(first), rotation(first).inverse());
+        let relative = |pose: &CameraPose| {
+            let turn = (to_first * rotation(pose)).normalize();
+            // Of the two quaternions for one rotation, that of the shorter way round.
+            pose_of(to_first * (position(pose) - origin), if turn.w < 0.0 { -turn } else { turn })
+        };
+        Ok(Self { poses: poses.iter().map(relative).collect() })
+    }
+
+    /// Reads a path: a line for each pose, each with six numbers, see [`Self::through`]; spaces or commas between them.
+    ///
+    /// # Errors
+    /// [`GenerationError::Camera`] that names the line.
+    pub fn parse_poses(text: &str) -> Result<Self, GenerationError> {
+        let mut poses = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let numbers: Result<Vec<f32>, _> =
+                line.split([',', ' ', '\t']).filter(|part| !part.is_empty()).map(str::parse).collect();
+            let pose = numbers.ok().and_then(|numbers| CameraPose::try_from(numbers).ok()).ok_or_else(|| {
+                wrong(format!(
+                    "has no pose on line {}; write six numbers: x y z in metres, and a rotation vector in radians",
+                    index + 1
+                ))
+            })?;
+            poses.push(pose);
+        }
+        Self::through(&poses)
+    }
+
+    /// The path at so many moments, evenly from its beginning to its end.
+    pub fn poses(&self, count: usize) -> Vec<CameraPose> {
+        let last = self.poses.len() - 1;
+        let at = |index: usize| {
+            let exact = index as f32 / count.saturating_sub(1).max(1) as f32 * last as f32;
+            let before = (exact as usize).min(last);
+            let (from, to) = (&self.poses[before], &self.poses[(before + 1).min(last)]);
+            let share = exact - before as f32;
+            if share == 0.0 {
+                return *from;
+            }
+            pose_of(position(from).lerp(position(to), share), rotation(from).slerp(rotation(to), share))
+        };
+        (0..count).map(at).collect()
+    }
+}
+
+fn position(pose: &CameraPose) -> Vec3 {
+    Vec3::new(pose[0], pose[1], pose[2])
+}
+
+fn rotation(pose: &CameraPose) -> Quat {
+    Quat::from_scaled_axis(Vec3::new(pose[3], pose[4], pose[5]))
+}
+
+fn pose_of(position: Vec3, rotation: Quat) -> CameraPose {
+    let turn = rotation.to_scaled_axis();
+    [position.x, position.y, position.z, turn.x, turn.y, turn.z]
+}
+
+fn wrong(problem: impl Into<String>) -> GenerationError {
+    GenerationError::Camera { problem: problem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn poses_count_from_the_first_and_lie_evenly_in_time() {
+        let path = CameraPath::parse_poses("# a comment\n1 0 0 0 0.5 0\n\n1,0,-2,0,0.5,0\n").unwrap();
+        let middle = path.poses(3)[1];
+        // Turned to the left by 0.5, what was straight ahead of the world lies to the right.
+        let expected = [0.5_f32.sin(), 0.0, -0.5_f32.cos(), 0.0, 0.0, 0.0];
+        assert!(middle.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-5), "{middle:?}");
+        assert_eq!((path.poses(1), path.poses(2)[0]), (vec![[0.0; 6]], [0.0; 6]));
+    }
+
+    #[test]
+    fn wrong_poses_are_named() {
+        let message = |text: &str| CameraPath::parse_poses(text).unwrap_err().to_string();
+        assert!(message("0 0 0 0 0 0\n1 2 3").contains("line 2"));
+        assert!(message("0 0 0 0 0 x").contains("line 1"));
+        assert!(message("0 0 0 0 0 inf").contains("not finite"));
+        assert!(message("# nothing").contains("no poses"));
+    }
+}

@@ -1,0 +1,192 @@
+//! Long videos: windows that roll over the canvas, each going on from the latents of the one before.
+//!
+//! The last latent frames of a finished window are carried over as known positions of the next, never through pixels.
+//! What a window adds is decoded in one stream with all before it, so that there is no seam, and memory is that of one
+//! window however long the video is. Finished windows are kept in a folder until the video is whole, so that a run that
+//! was stopped goes on where it stood and gives the same bytes.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`LongVideo`] | a long video, checked once |
+//! | [`windows`] | which latent frames each window carries and adds |
+//! | [`Carried`] | what a window goes on from |
+//! | [`Partial`] | the folder of an unfinished video |
+//! | `make` | one window after another |
+
+mod carried;
+mod make;
+mod partial;
+pub mod windows;
+
+use diffusion::Sigma;
+use models::autoencoder::TEMPORAL_FACTOR;
+use video::{FrameRate, Resolution};
+
+pub use carried::{Carried, WindowLatents};
+pub(crate) use make::part_seed;
+pub use partial::{Partial, Settings};
+use windows::{MIN_LATENT_FRAMES, Window};
+
+use crate::{
+    Abilities, GenerationError, GenerationOptions, GenerationRequest, ImageUse, Length, VideoGenerator,
+    limits::{self, MAX_FRAMES},
+    request::Extent,
+};
+
+/// Most frames of a long video: an hour at 24 frames per second.
+pub const MAX_LONG_FRAMES: usize = 24 * 60 * 60 + 1;
+/// How far carried latents are noised for the model to look at, when nothing is said: not at all.
+pub const ANTI_DRIFT: f32 = 0.0;
+/// More noise than this hides what is carried.
+const MOST_ANTI_DRIFT: f32 = 0.5;
+
+/// How windows are wished for; what is left out is chosen by the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct WindowWishes {
+    /// How long a window is, in seconds.
+    pub seconds: Option<f64>,
+    /// To which level carried latents are noised for the model to look at: 0 shows them as they are.
+    pub anti_drift: Option<f32>,
+}
+
+/// A video that a model can make window after window.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LongVideo {
+    /// What each window is asked for.
+    window: GenerationRequest,
+    num_frames: usize,
+    windows: Vec<Window>,
+    anti_drift: Sigma,
+}
+
+impl LongVideo {
+    /// Checks what somebody asks for.
+    ///
+    /// # Errors
+    /// [`GenerationError`] that says which wish cannot be met, why, and what would work.
+    pub fn new(
+        generator: &dyn VideoGenerator,
+        options: GenerationOptions,
+        wishes: WindowWishes,
+    ) -> Result<Self, GenerationError> {
+        let abilities = generator.abilities();
+        let extent = extent(&options, &abilities)?;
+        if abilities.image == ImageUse::Always {
+            return Err(wrong(
+                "this model begins every clip with an image, and a later window has none; make the video at once, shorter \
+                 or smaller, or name another model",
+            ));
+        }
+        if options.camera.is_some() {
+            let problem = "cannot be followed over several windows; make the video at once, shorter or smaller".into();
+            return Err(GenerationError::Camera { problem });
+        }
+        if let Some(motion) = options.motions.first() {
+            let problem = format!(
+                "of \"{}\" cannot be followed over several windows; make the video at once, shorter or smaller",
+                motion.name()
+            );
+            return Err(GenerationError::Motion { problem });
+        }
+        let anti_drift = wishes.anti_drift.unwrap_or(ANTI_DRIFT);
+        if !(0.0..=MOST_ANTI_DRIFT).contains(&anti_drift) {
+            return Err(wrong(&format!(
+                "the noise against drift lies between 0 and {MOST_ANTI_DRIFT}, such as 0.15, but is {anti_drift}"
+            )));
+        }
+        let latent_frames = extent.num_frames / TEMPORAL_FACTOR + 1;
+        let window = window_frames(wishes.seconds, extent, &abilities)?;
+        let window = GenerationOptions { length: Some(Length::Frames(window.min(extent.num_frames))), ..options };
+        let window = generator.request(window)?;
+        Ok(Self {
+            windows: windows::roll(latent_frames, window.latent_sides()[0]),
+            num_frames: extent.num_frames,
+            window,
+            anti_drift: Sigma::new(anti_drift)?,
+        })
+    }
+
+    /// Whether a video is too long to be made at once, but for windows.
+    ///
+    /// # Errors
+    /// [`GenerationError`] for a size or a length that windows cannot make either.
+    pub fn is_needed(generator: &dyn VideoGenerator, options: &GenerationOptions) -> Result<bool, GenerationError> {
+        let abilities = generator.abilities();
+        let Extent { resolution, num_frames, .. } = extent(options, &abilities)?;
+        Ok(num_frames > MAX_FRAMES || abilities.limits.check_tokens(resolution, num_frames).is_err())
+    }
+
+    /// What each window is asked for.
+    pub const fn window(&self) -> &GenerationRequest {
+        &self.window
+    }
+
+    /// How many windows there are.
+    pub fn num_windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// To which level carried latents are noised for the model to look at.
+    pub const fn anti_drift(&self) -> Sigma {
+        self.anti_drift
+    }
+
+    /// Number of frames of the whole video.
+    pub const fn num_frames(&self) -> usize {
+        self.num_frames
+    }
+
+    /// Size of the pictures.
+    pub const fn resolution(&self) -> Resolution {
+        self.window.resolution()
+    }
+
+    /// Frames per second.
+    pub const fn frame_rate(&self) -> FrameRate {
+        self.window.frame_rate()
+    }
+}
+
+/// How large and long the whole video is.
+fn extent(options: &GenerationOptions, abilities: &Abilities) -> Result<Extent, GenerationError> {
+    let wishes = (options.size, options.length, options.frame_rate);
+    Extent::of(wishes, options.image.as_ref(), (abilities, MAX_LONG_FRAMES))
+}
+
+/// Frames of a window: as wished, or as many as the model likes and can make at this size.
+fn window_frames(
+    seconds: Option<f64>,
+    Extent { resolution, frame_rate, num_frames }: Extent,
+    abilities: &Abilities,
+) -> Result<usize, GenerationError> {
+    let least = (MIN_LATENT_FRAMES - 1) * TEMPORAL_FACTOR + 1;
+    let Some(seconds) = seconds else {
+        let fitting = abilities.limits.max_tokens / abilities.limits.tokens_per_frame(resolution);
+        if fitting < MIN_LATENT_FRAMES {
+            abilities.limits.check_tokens(resolution, num_frames).map_err(|error| beyond_windows(error, least))?;
+        }
+        return Ok(abilities.num_frames.min(fitting.saturating_sub(1) * TEMPORAL_FACTOR + 1).max(least));
+    };
+    let frames = limits::frames_from_seconds(seconds, frame_rate, MAX_FRAMES)?;
+    if frames < least {
+        let shortest = (least - 1) as f64 * frame_rate.frame_duration_secs();
+        return Err(wrong(&format!(
+            "a window of {seconds} s is too short to go on from the one before; the shortest is {shortest} s"
+        )));
+    }
+    Ok(frames)
+}
+
+fn beyond_windows(error: GenerationError, least: usize) -> GenerationError {
+    match error {
+        GenerationError::TooManyTokens { width, height, frames, tokens, limit, advice } => {
+            let advice = format!("{advice}; windows do not help, for the shortest has {least} frames");
+            GenerationError::TooManyTokens { width, height, frames, tokens, limit, advice }
+        }
+        other => other,
+    }
+}
+
+fn wrong(problem: &str) -> GenerationError {
+    GenerationError::Long { problem: problem.into() }
+}
