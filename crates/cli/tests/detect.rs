@@ -36,14 +36,27 @@ fn one_changed_byte_is_noticed() {
     let place = Place::new();
     place.generate("a red ball", &[&LARGE[..], &["-o", "a.mp4"]].concat()).fine();
     let whole = place.read("a.mp4");
-    let behind = |mark: &[u8]| whole.windows(mark.len()).position(|bytes| bytes == mark).unwrap() + mark.len();
-    // The coded pictures; what is said of where they come from; the index; the label in the metadata.
-    for mark in ["mdat", "trainedAlgorithmic", "stsz", "ContentProducer"] {
+    let behind = |mark: &str| {
+        let bytes = mark.as_bytes();
+        whole.windows(bytes.len()).rposition(|window| window == bytes).unwrap() + bytes.len()
+    };
+    let look = |changed: usize| {
         let mut bytes = whole.clone();
-        let place_of_change = if mark == "mdat" { (behind(b"mdat") + whole.len()) / 2 } else { behind(mark.as_bytes()) };
-        bytes[place_of_change] ^= 1;
+        bytes[changed] ^= 1;
         std::fs::write(place.path("b.mp4"), bytes).unwrap();
-        let found = place.run(&["detect", "b.mp4", "--json"]).json();
+        place.run(&["detect", "b.mp4", "--json"])
+    };
+    // The signed statement of where it comes from; the time in the index; the label in the metadata.
+    let places = [("trainedAlgorithmic", 0), ("mvhd", 4), ("ContentProducer\":\"", 0)];
+    let mut looks: Vec<_> = places.map(|(mark, further)| (mark, look(behind(mark) + further))).into();
+    // The coded pictures: the last byte with which they can still be decoded.
+    let media = behind("mdat");
+    let length = u32::from_be_bytes(*whole[media - 8..].first_chunk().unwrap()) as usize;
+    let end = media - 8 + length;
+    let decodable = (end - 40..end).rev().map(look).find(|ran| ran.code == Some(0));
+    looks.push(("mdat", decodable.unwrap()));
+    for (mark, ran) in looks {
+        let found = ran.json();
         assert_eq!(found["credentials"]["standing"], "broken", "{mark}: {found}");
         assert!(!found["credentials"]["problems"].as_array().unwrap().is_empty(), "{mark}");
     }
