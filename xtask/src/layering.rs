@@ -17,7 +17,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("models", &["kernels"]),
     ("wan", &["kernels"]),
     ("hub", &[]),
-    ("generation", &["diffusion", "models", "video", "wan"]),
+    ("provenance", &["video", "worlds"]),
+    ("generation", &["diffusion", "models", "provenance", "video", "wan"]),
     ("training", &["dataset", "diffusion", "generation", "kernels", "models", "video", "worlds"]),
     ("evaluation", &["generation", "kernels", "models", "video", "worlds"]),
     (
@@ -30,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hub",
             "kernels",
             "models",
+            "provenance",
             "training",
             "video",
             "wan",
@@ -42,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// What a crate must not reach, not even through others, and why.
 const UNREACHABLE: &[(&str, &str, &str)] = &[
     ("video", "burn", "pictures and files must build without a tensor library"),
+    ("provenance", "burn", "marks must build without a tensor library"),
     ("worlds", "burn", "simulated worlds must build without a tensor library"),
     ("diffusion", "models", "the two meet only through the trait `Denoiser`"),
     ("models", "diffusion", "the two meet only through the trait `Denoiser`"),

@@ -35,6 +35,8 @@ impl Blend {
         let first = self.source.read()?;
         let second = first.followed_by(&read_clip(&self.second, &ReadLimits::default())?)?;
         let task = Passage::between(first, second, self.over)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?)?, &task)
+        let inputs = [self.source.path(), &self.second];
+        let wishes = self.making.options(prompt::read(&self.prompt)?)?;
+        self.making.run(&inputs, target, wishes, &task)
     }
 }

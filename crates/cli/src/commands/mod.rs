@@ -5,6 +5,7 @@ mod bench;
 mod blend;
 mod completions;
 mod dataset;
+mod detect;
 mod evaluate;
 mod extend;
 mod generate;
@@ -14,6 +15,7 @@ mod inpaint;
 mod long;
 mod loops;
 mod making;
+mod marks;
 mod model_choice;
 mod model_place;
 mod models;
@@ -42,6 +44,7 @@ pub enum Command {
     Loop(loops::Loop),
     Blend(blend::Blend),
     Recut(recut::Recut),
+    Detect(detect::Detect),
     Storyboard(storyboard::Storyboard),
     Models(models::Models),
     Info(info::Info),
@@ -69,6 +72,7 @@ impl Command {
             Self::Loop(command) => command.run(),
             Self::Blend(command) => command.run(),
             Self::Recut(command) => command.run(),
+            Self::Detect(command) => command.run(),
             Self::Storyboard(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
