@@ -10,6 +10,7 @@ mod extend;
 mod generate;
 mod info;
 mod inpaint;
+mod keys;
 mod loops;
 mod making;
 mod model_choice;
@@ -22,6 +23,7 @@ mod prompt;
 mod recut;
 mod remix;
 mod sampling_choice;
+mod serve;
 mod source;
 mod train;
 mod worlds;
@@ -48,6 +50,8 @@ pub enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Module(module::Module),
+    Serve(serve::Serve),
+    Keys(keys::Keys),
     #[command(subcommand)]
     Bench(bench::Bench),
     Completions(completions::Completions),
@@ -72,6 +76,8 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Module(command) => command.run(),
+            Self::Serve(command) => command.run(),
+            Self::Keys(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
