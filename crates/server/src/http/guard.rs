@@ -47,8 +47,7 @@ async fn admitted(app: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Caller
     if OPEN.contains(&uri.path()) {
         return Ok(Caller::default());
     }
-    let given =
-        headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let unknown = || {
         ApiError::new(
             StatusCode::UNAUTHORIZED,
