@@ -13,6 +13,7 @@ mod guide_choice;
 mod info;
 mod inpaint;
 mod long;
+mod keys;
 mod loops;
 mod making;
 mod marks;
@@ -26,6 +27,7 @@ mod prompt;
 mod recut;
 mod remix;
 mod sampling_choice;
+mod serve;
 mod source;
 mod storyboard;
 mod train;
@@ -55,6 +57,8 @@ pub enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Module(module::Module),
+    Serve(serve::Serve),
+    Keys(keys::Keys),
     #[command(subcommand)]
     Bench(bench::Bench),
     Completions(completions::Completions),
@@ -81,6 +85,8 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Module(command) => command.run(),
+            Self::Serve(command) => command.run(),
+            Self::Keys(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Completions(command) => command.run(),
         }
