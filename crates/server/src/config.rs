@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use generation::{Machine, VideoGenerator};
 use video::ReadLimits;
 
-use crate::{fetch::PrivateUrls, policy::PromptPolicy, webhooks::Webhook};
+use crate::{fetch::PrivateUrls, marks::Marks, policy::PromptPolicy, webhooks::Webhook};
 
 /// A model that requests are checked against while it makes another video.
 pub type SharedGenerator = Arc<dyn VideoGenerator + Send + Sync>;
@@ -20,6 +20,8 @@ pub struct ServerConfig {
     pub generator: SharedGenerator,
     /// What there is to compute with, so that a video which does not fit is refused at once.
     pub machine: Option<Machine>,
+    /// What its videos are marked with.
+    pub marks: Marks,
     /// Which prompts are refused.
     pub policy: Arc<dyn PromptPolicy>,
     /// Who is told what came of each job.

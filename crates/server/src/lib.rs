@@ -9,6 +9,7 @@
 //! | [`config`] | [`ServerConfig`], what a server is given |
 //! | [`serve`] | [`Server`], from the first connection to the last |
 //! | [`order`] | [`Order`], what somebody asked for, as it is kept |
+//! | [`prepared`] | [`Prepared`](prepared::Prepared), an order that a model can carry out |
 //! | [`jobs`] | [`JobStore`](jobs::JobStore) and its like, and SQLite behind them |
 //! | [`keys`] | who may call, how often, and how many videos they may make |
 //! | [`policy`] | [`PromptPolicy`], which prompts are refused |
@@ -17,6 +18,7 @@
 //! | [`error`] | [`ServerError`], the one error of this crate |
 //! | `id` | names of videos |
 //! | `files` | videos, pictures and uploads on disk |
+//! | [`marks`] | [`Marks`], what every finished video carries |
 //! | `worker`, `render` | jobs become files |
 //! | `live` | what is happening to a job now |
 //! | `api` | each call of the API |
@@ -33,8 +35,10 @@ mod id;
 pub mod jobs;
 pub mod keys;
 mod live;
+pub mod marks;
 pub mod order;
 pub mod policy;
+pub mod prepared;
 mod render;
 pub mod serve;
 pub mod webhooks;
@@ -44,6 +48,7 @@ pub use config::{ServerConfig, ServerLimits, SharedGenerator};
 pub use error::ServerError;
 pub use fetch::PrivateUrls;
 pub use id::VideoId;
+pub use marks::Marks;
 pub use order::Order;
 pub use policy::{Anything, PromptPolicy, Refusal};
 pub use serve::Server;

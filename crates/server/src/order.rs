@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use generation::{
-    GenerationError, GenerationOptions, GenerationRequest, Length, VideoGenerator,
-    tasks::{Animate, Extend, Imagine, Inpaint, Passage, Plan, Region, Remix, Source, Task},
+    CameraPath, GenerationError, GenerationOptions, Length, Motion, Sampler, VideoGenerator,
+    long::{LongVideo, WindowWishes},
+    storyboard::{Media, Story, StoryFile, Storyboard},
+    tasks::{Animate, Extend, Imagine, Inpaint, Passage, Region, Remix, Source, Task},
 };
 use serde::{Deserialize, Serialize};
 use video::{Fit, Frame, FrameRate, ReadLimits, VideoError, VideoReader, read_clip};
+
+use crate::prepared::Prepared;
 
 /// What somebody asked for. Together with its files it makes the same video whenever it is carried out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +41,15 @@ pub struct Order {
     /// How strongly the prompt is followed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guidance_scale: Option<f32>,
+    /// How the steps are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<Sampler>,
+    /// Where the camera goes, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<String>,
+    /// Where things go, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub motion: Vec<String>,
     /// What becomes of pictures of another shape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fit: Option<String>,
@@ -94,26 +107,29 @@ pub enum OrderTask {
         /// Seconds of the passage.
         over: f64,
     },
-}
-
-/// An order that a model can carry out.
-pub struct Prepared {
-    /// What is asked of the model.
-    pub request: GenerationRequest,
-    /// What is given, and the finished video's order.
-    pub plan: Plan,
-}
-
-impl Prepared {
-    /// Length from the first frame to the last, as the API says it.
-    pub fn seconds(&self) -> String {
-        let frames = self.plan.num_frames().saturating_sub(1);
-        let text = format!("{:.3}", frames as f64 * self.plan.frame_rate.frame_duration_secs());
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    }
+    /// A part of a clip is kept, and nothing made.
+    Recut {
+        /// The clip.
+        clip: String,
+        /// Where the part begins, in seconds.
+        from: f64,
+        /// Where it ends; with the clip when left out.
+        to: Option<f64>,
+    },
+    /// A story is told in several shots.
+    Story {
+        /// Its cards, which name pictures and clips as they lie in the job's folder.
+        story: StoryFile,
+    },
 }
 
 impl Order {
+    /// All words that say what is to be seen.
+    pub fn words(&self) -> String {
+        let motion = self.motion.iter().map(String::as_str);
+        std::iter::once(self.prompt.as_str()).chain(motion).collect::<Vec<_>>().join("\n")
+    }
+
     /// Reads what is given and checks everything, with files at the places that `find` says.
     ///
     /// # Errors
@@ -124,10 +140,33 @@ impl Order {
         find: &dyn Fn(&str) -> PathBuf,
         limits: &ReadLimits,
     ) -> Result<Prepared, GenerationError> {
-        let task = self.task(find, limits)?;
-        let request = generator.request(task.options(self.wishes()?))?;
+        let wishes = self.wishes()?;
+        let task = match &self.task {
+            OrderTask::Recut { clip, from, to } => return Prepared::cut(read_clip(&find(clip), limits)?, *from, *to),
+            OrderTask::Story { story } => return self.story(story, (generator, &wishes), (find, limits)),
+            OrderTask::Imagine if LongVideo::is_needed(generator, &wishes)? => {
+                return LongVideo::new(generator, wishes, WindowWishes::default()).map(Prepared::long);
+            }
+            task => self.task(task, find, limits)?,
+        };
+        let request = generator.request(task.options(wishes))?;
         let plan = task.plan(&request)?;
-        Ok(Prepared { request, plan })
+        Ok(Prepared::at_once(request, plan))
+    }
+
+    fn story(
+        &self,
+        story: &StoryFile,
+        (generator, wishes): (&dyn VideoGenerator, &GenerationOptions),
+        (find, limits): (&dyn Fn(&str) -> PathBuf, &ReadLimits),
+    ) -> Result<Prepared, GenerationError> {
+        let medium = |(_, name): (String, &Path)| {
+            let clip = read_clip(&find(&name.to_string_lossy()), limits)?;
+            Ok((name.to_owned(), clip))
+        };
+        let media = story.media().into_iter().map(medium).collect::<Result<Media, GenerationError>>()?;
+        let story = Story::new(story, &media, FrameRate::new(generator.abilities().frame_rate, 1)?)?;
+        Ok(Prepared::story(Storyboard::new(&story, (generator, wishes), self.fit()?)?))
     }
 
     fn wishes(&self) -> Result<GenerationOptions, GenerationError> {
@@ -139,6 +178,9 @@ impl Order {
             frame_rate: self.frame_rate()?,
             num_inference_steps: self.num_inference_steps,
             guidance_scale: self.guidance_scale,
+            sampler: self.sampler,
+            camera: self.camera.as_deref().map(str::parse::<CameraPath>).transpose()?,
+            motions: self.motion.iter().map(|motion| motion.parse::<Motion>()).collect::<Result<_, _>>()?,
             ..GenerationOptions::new(self.prompt.clone())
         })
     }
@@ -151,13 +193,19 @@ impl Order {
         self.fit.as_deref().map(str::parse).transpose()
     }
 
-    fn task(&self, find: &dyn Fn(&str) -> PathBuf, limits: &ReadLimits) -> Result<Box<dyn Task>, GenerationError> {
+    fn task(
+        &self,
+        task: &OrderTask,
+        find: &dyn Fn(&str) -> PathBuf,
+        limits: &ReadLimits,
+    ) -> Result<Box<dyn Task>, GenerationError> {
         let fit = self.fit()?;
         let source = |name: &str| -> Result<Source, GenerationError> {
             Ok(Source::new(read_clip(&find(name), limits)?, self.size, fit))
         };
-        Ok(match &self.task {
-            OrderTask::Imagine => Box::new(Imagine),
+        Ok(match task {
+            // Those two ask for no task.
+            OrderTask::Imagine | OrderTask::Recut { .. } | OrderTask::Story { .. } => Box::new(Imagine),
             OrderTask::Animate { picture } => Box::new(Animate::new(first_frame(&find(picture), limits)?, 0, fit)?),
             OrderTask::Remix { clip, strength } => Box::new(Remix::new(source(clip)?, *strength)?),
             OrderTask::Inpaint { clip, mask } => {
@@ -197,6 +245,9 @@ mod tests {
             frame_rate: Some([30_000, 1001]),
             num_inference_steps: Some(3),
             guidance_scale: None,
+            sampler: "heun".parse().ok(),
+            camera: Some("pan left 10".into()),
+            motion: vec!["球：0.2,0.5 → 0.8,0.5".into()],
             fit: Some("crop".into()),
             seed: u64::MAX,
         };

@@ -1,11 +1,12 @@
 //! A job becomes files.
 
-use generation::{GenerationError, Progress, VideoGenerator, tasks::Assembly};
-use video::{Clip, Frame, ReadLimits, VideoError, VideoWriter, contact_sheet, write_clip};
+use generation::{GenerationError, Progress, VideoGenerator};
+use video::{Clip, Frame, ReadLimits, VideoError, VideoWriter, contact_sheet, write_clip_with};
 
 use crate::{
     files::{Files, Variant},
     jobs::Job,
+    marks::Marks,
 };
 
 /// Pictures along each side of the sheet.
@@ -18,7 +19,7 @@ const SHEET_SIDE: usize = 4;
 pub(crate) fn render(
     generator: &dyn VideoGenerator,
     job: &Job,
-    (files, limits): (&Files, &ReadLimits),
+    (files, limits, marks): (&Files, &ReadLimits, &Marks),
     progress: &mut dyn Progress,
 ) -> Result<(), GenerationError> {
     let place = |variant: Variant| files.path(&job.id, &variant.file_name(job.attempt));
@@ -29,25 +30,30 @@ pub(crate) fn render(
     };
     files.clear(&job.id).map_err(disk)?;
     let prepared = job.order.prepare(generator, &|name| files.path(&job.id, name), limits)?;
-    let plan = &prepared.plan;
+    let (resolution, frame_rate) = (prepared.resolution(), prepared.frame_rate());
+    let inputs: Vec<_> = (0..).map(|number| files.path(&job.id, &Files::input_name(number))).take_while(|path| path.exists()).collect();
+    let requests = prepared.requests();
+    let mut marking = marks.of(job, (generator, &requests), &inputs, (resolution, frame_rate))?;
     // A place that cannot be written to is better known before the work than after.
-    let mut writer = VideoWriter::create(&video, plan.resolution, plan.frame_rate)?;
-    let latents = plan.sample(generator, &prepared.request, (job.order.seed, progress))?;
-    let shown = evenly_spaced(plan.num_frames());
+    let mut writer = VideoWriter::create_with(&video, (resolution, frame_rate), marking.extras.clone())?;
+    let shown = evenly_spaced(prepared.num_frames());
     let mut pictures: Vec<Frame> = Vec::with_capacity(shown.len());
-    let mut write = |frame: Frame| {
+    let extras = marking.extras.clone();
+    let mut write = |mut frame: Frame| {
         let number = writer.frame_count();
+        marking.mark(&mut frame);
         writer.write(&frame)?;
         if shown.contains(&number) {
             pictures.push(frame);
         }
         Ok(())
     };
-    let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
-    generator.decode(latents, &mut |frame| assembly.add(frame, &mut write), progress)?;
+    prepared.make((generator, job.order.seed), &mut write, progress)?;
     writer.finish()?;
-    let still = |picture: Frame, variant| write_clip(&Clip::new(vec![picture], plan.frame_rate)?, &place(variant));
-    let rows = pictures.chunks(SHEET_SIDE).map(|row| Clip::new(row.to_vec(), plan.frame_rate));
+    let still = |picture: Frame, variant| {
+        write_clip_with(&Clip::new(vec![picture], frame_rate)?, &place(variant), extras.clone())
+    };
+    let rows = pictures.chunks(SHEET_SIDE).map(|row| Clip::new(row.to_vec(), frame_rate));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     still(contact_sheet(&rows.iter().collect::<Vec<_>>(), SHEET_SIDE)?, Variant::Spritesheet)?;
     still(pictures.swap_remove(pictures.len() / 2), Variant::Thumbnail)?;

@@ -62,6 +62,7 @@ impl Server {
             Ok((listener, address))
         });
         let (listener, address) = listening.map_err(|source| ServerError::Listen { address: config.listen, source })?;
+        let marks = config.marks.clone();
         let app = Arc::new(App::new(config, (store, files), address)?);
         let worker = Worker {
             name: Worker::new_name(),
@@ -72,6 +73,7 @@ impl Server {
             bell: Arc::clone(&app.bell),
             metrics: Arc::clone(&app.metrics),
             limits: app.limits,
+            marks,
             stopped: Arc::new(AtomicBool::new(false)),
         };
         Ok(Self { app, worker, listener, address, _lock: lock })

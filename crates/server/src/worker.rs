@@ -21,6 +21,7 @@ use crate::{
     http::metrics::Metrics,
     jobs::{Failure, Job, JobStore, Lease},
     live::{Bell, Live, Telling},
+    marks::Marks,
     render::render,
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct Worker {
     pub(crate) bell: Arc<Bell>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: ServerLimits,
+    pub(crate) marks: Marks,
     pub(crate) stopped: Arc<AtomicBool>,
 }
 
@@ -73,8 +75,8 @@ impl Worker {
             let (kept, gone) = (&lease, &lost);
             scope.spawn(move || self.keep(kept, until_done, gone));
             let told = self.live.begin(id);
-            let mut progress = JobProgress { worker: self, lease: &lease, told, lost: &lost, shown: 0 };
-            let limits = (&*self.files, &self.limits.read);
+            let mut progress = JobProgress { worker: self, lease: &lease, told, lost: &lost, part: (0, 1), shown: 0 };
+            let limits = (&*self.files, &self.limits.read, &self.marks);
             let made = catch_unwind(AssertUnwindSafe(|| render(&*self.generator, job, limits, &mut progress)));
             // The lease is kept until the job has ended.
             let ended = self.end(&lease, made);
@@ -164,6 +166,8 @@ struct JobProgress<'a> {
     lease: &'a Lease,
     told: Telling<'a>,
     lost: &'a AtomicBool,
+    /// Which part of the video is made, of how many.
+    part: (usize, usize),
     /// Progress that the store knows of.
     shown: u8,
 }
@@ -174,6 +178,8 @@ impl Progress for JobProgress<'_> {
             Phase::Sampling => ("sampling", SAMPLED * done / total.max(1)),
             Phase::Decoding => ("decoding", SAMPLED + (DECODED - SAMPLED) * done / total.max(1)),
         };
+        let (part, parts) = self.part;
+        let percent = (part * DECODED + percent.min(DECODED)) / parts;
         let progress = u8::try_from(percent.min(DECODED)).unwrap_or_default();
         self.shown = self.shown.max(progress);
         self.told.tell(|moment| {
@@ -183,6 +189,10 @@ impl Progress for JobProgress<'_> {
         let held = self.worker.store.renew(self.lease, self.worker.limits.lease, Some(self.shown)).unwrap_or(true);
         let goes_on = held && !self.lost.load(Ordering::SeqCst) && !self.worker.stopped.load(Ordering::SeqCst);
         if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    fn part(&mut self, index: usize, count: usize) {
+        self.part = (index, count.max(1));
     }
 
     fn wants_preview(&self) -> bool {

@@ -36,8 +36,13 @@ impl MarkChoice {
         Ok(Signer {
             identity: Identity::open(&data_folder()?)?,
             inputs: inputs.iter().map(|input| input.to_path_buf()).collect(),
-            visible: if self.no_visible_label { VisibleLabel::Left } else { VisibleLabel::Shown },
+            visible: self.visible(),
         })
+    }
+
+    /// Whether people see a label.
+    pub const fn visible(&self) -> VisibleLabel {
+        if self.no_visible_label { VisibleLabel::Left } else { VisibleLabel::Shown }
     }
 }
 

@@ -4,9 +4,11 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use server::{Anything, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook};
+use provenance::data_folder;
+use server::{Anything, Marks, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook};
 
 use super::{
+    marks::MarkChoice,
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
 };
@@ -56,6 +58,8 @@ pub struct Serve {
     /// Most jobs that wait at a time
     #[arg(long, value_name = "JOBS", default_value_t = 1000)]
     max_queued: u64,
+    #[command(flatten)]
+    marks: MarkChoice,
     /// How the log is written, to standard error
     #[arg(long, default_value = "text")]
     log: Log,
@@ -88,6 +92,7 @@ impl Serve {
             data: self.data,
             generator: Arc::from(generator),
             machine: self.model.machine(),
+            marks: Marks::open(&data_folder()?, self.marks.visible())?,
             policy: Arc::new(Anything),
             webhook,
             private_urls: if self.private_urls { PrivateUrls::Allowed } else { PrivateUrls::Refused },

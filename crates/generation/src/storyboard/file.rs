@@ -5,13 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::wrong;
 use crate::GenerationError;
 
 /// A story: what all cards share, and the cards.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoryFile {
     /// What every card's prompt ends with.
@@ -29,7 +29,7 @@ pub struct StoryFile {
 }
 
 /// A card: a time, and what fills it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardFile {
     /// What other cards and errors call it.
@@ -59,7 +59,7 @@ pub struct CardFile {
 }
 
 /// How a card follows on the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Join {
     /// At once.

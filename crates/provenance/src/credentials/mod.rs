@@ -8,7 +8,7 @@ mod identity;
 
 use std::{
     fs::File,
-    io::Seek,
+    io::{Read, Seek},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -117,11 +117,16 @@ fn mime_of(path: &Path) -> Option<&'static str> {
         "png" => Some("image/png"),
         "jpeg" => Some("image/jpeg"),
         "gif" => Some("image/gif"),
-        "h264" => {
-            path.extension().filter(|ending| matches!(ending.to_str(), Some("mp4" | "m4v"))).and(Some("video/mp4"))
-        }
+        "h264" => is_mp4(path).then_some("video/mp4"),
         _ => None,
     }
+}
+
+/// Whether a file begins as MP4 does, whatever it is called; QuickTime's begins nearly so.
+fn is_mp4(path: &Path) -> bool {
+    let mut head = [0; 12];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head[4..8] == *b"ftyp" && head[8..] != *b"qt  "
 }
 
 /// What a file's credentials are worth.

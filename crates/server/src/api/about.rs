@@ -1,22 +1,17 @@
-//! Models, health, metrics, the page.
+//! Models, health, metrics.
 
 use axum::{
     extract::State,
     http::header,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
+use generation::{ImageUse, Sampler, VideoGenerator};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{error::ApiError, json::Json, state::Shared};
 use crate::jobs::Status;
-
-const PAGE: &str = include_str!("../page/index.html");
-/// Only what came with the page may run, and only this server may be asked.
-const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; \
-                           img-src 'self' data: blob:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; \
-                           frame-ancestors 'none'";
 
 /// A model.
 #[derive(Serialize, ToSchema)]
@@ -26,6 +21,55 @@ pub(crate) struct Model {
     object: &'static str,
     created: i64,
     owned_by: &'static str,
+    abilities: ModelAbilities,
+}
+
+/// What a model can make, and makes when nothing is said.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ModelAbilities {
+    /// Width and height when nothing is said.
+    size: String,
+    /// Both sides are multiples of this.
+    side_step: u32,
+    min_side: u32,
+    max_side: u32,
+    /// Frames when nothing is said; a number of frames is 1, 5, 9, 13, …
+    num_frames: usize,
+    /// Frames per second.
+    fps: u32,
+    num_inference_steps: usize,
+    guidance_scale: f32,
+    sampler: String,
+    /// Those that there are.
+    samplers: Vec<&'static str>,
+    /// Whether it follows a camera's path.
+    camera: bool,
+    /// Whether it follows the ways of things.
+    motion: bool,
+    /// Whether every video has to begin with a picture.
+    needs_picture: bool,
+}
+
+impl ModelAbilities {
+    fn of(generator: &dyn VideoGenerator) -> Self {
+        let abilities = generator.abilities();
+        let [width, height] = abilities.size;
+        Self {
+            size: format!("{width}x{height}"),
+            side_step: abilities.limits.side_step(),
+            min_side: abilities.limits.min_side(),
+            max_side: abilities.limits.max_side,
+            num_frames: abilities.num_frames,
+            fps: abilities.frame_rate,
+            num_inference_steps: abilities.num_inference_steps,
+            guidance_scale: abilities.guidance_scale,
+            sampler: abilities.sampler.name().to_owned(),
+            samplers: Sampler::ALL.map(Sampler::name).to_vec(),
+            camera: abilities.camera,
+            motion: abilities.motion,
+            needs_picture: abilities.image == ImageUse::Always,
+        }
+    }
 }
 
 /// The models that there are.
@@ -39,7 +83,8 @@ pub(crate) struct ModelList {
 /// The models that there are: one.
 #[utoipa::path(get, path = "/v1/models", tag = "about", responses((status = 200, body = ModelList)))]
 pub(crate) async fn models(State(app): State<Shared>) -> Json<ModelList> {
-    let model = Model { id: app.generator.name(), object: "model", created: app.since, owned_by: "misora" };
+    let abilities = ModelAbilities::of(&*app.generator);
+    let model = Model { id: app.generator.name(), object: "model", created: app.since, owned_by: "misora", abilities };
     Json(ModelList { object: "list", data: vec![model] })
 }
 
@@ -57,10 +102,4 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> Result<Response, ApiEr
     let counts = app.ask(|app| app.store.counts()).await?;
     let text = app.metrics.text(&counts).map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
-}
-
-/// The page.
-pub(crate) async fn page() -> Response {
-    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], Html(PAGE))
-        .into_response()
 }

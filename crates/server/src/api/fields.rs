@@ -7,6 +7,7 @@ use axum::{
     extract::{FromRequest, Multipart, Request, multipart::Field},
     http::{StatusCode, header},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -139,6 +140,32 @@ impl Fields {
             Value::Object(values) => Ok(Some(Self { values, files: BTreeMap::new(), print: Sha256::new() })),
             other => Err(ApiError::field(name, format!("it is a file or an object, not {}", shortened(&other)))),
         }
+    }
+
+    /// Takes texts: a list, or one text with a line for each.
+    pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, ApiError> {
+        let lines = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        match self.values.remove(name) {
+            None => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(lines(&text)),
+            Some(value) => serde_json::from_value(value)
+                .map_err(|_| ApiError::field(name, "it is a text, or a list of texts in JSON")),
+        }
+    }
+
+    /// Takes something of a known shape; a form holds it as JSON.
+    pub(crate) fn shaped<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, ApiError> {
+        let Some(value) = self.values.remove(name) else { return Ok(None) };
+        let shaped = match value {
+            Value::String(text) => serde_json::from_str(&text),
+            value => serde_json::from_value(value),
+        };
+        shaped.map(Some).map_err(|error| ApiError::field(name, error.to_string()))
+    }
+
+    /// Says a text where nothing was said.
+    pub(crate) fn suggest(&mut self, name: &str, text: String) {
+        self.values.entry(name).or_insert(Value::String(text));
     }
 
     /// Nothing else may have been said.

@@ -9,6 +9,7 @@ use super::{
     error::{ApiError, ErrorBody},
     fields::Fields,
     json::Json,
+    read,
     state::Shared,
     submit::{Draft, idempotency_key, submit, unsupported},
     upload::{self, Input},
@@ -20,22 +21,22 @@ use crate::{VideoId, files::Files, http::guard::Caller, order::OrderTask};
 const REMIX_STRENGTH: f32 = 0.6;
 const PASSAGE_SECONDS: f64 = 1.0;
 
-type Made = Result<Json<Video>, ApiError>;
+pub(super) type Made = Result<Json<Video>, ApiError>;
 
 /// What a request that makes a video is made of.
-struct Parts {
-    caller: Caller,
-    fields: Fields,
+pub(super) struct Parts {
+    pub(super) caller: Caller,
+    pub(super) fields: Fields,
     key: Option<String>,
 }
 
 impl Parts {
-    async fn read(app: &Shared, caller: Caller, request: Request) -> Result<Self, ApiError> {
+    pub(super) async fn read(app: &Shared, caller: Caller, request: Request) -> Result<Self, ApiError> {
         let key = idempotency_key(request.headers())?;
         Ok(Self { caller, fields: Fields::read(app, request).await?, key })
     }
 
-    async fn submit(
+    pub(super) async fn submit(
         self,
         app: &Shared,
         (task, shape): (OrderTask, Shape),
@@ -156,6 +157,25 @@ pub(crate) async fn blend(State(app): State<Shared>, Extension(caller): Extensio
     let (second, _) = upload::clip(&app, &parts.caller, &mut parts.fields, "second_video").await?;
     let task = OrderTask::Blend { first: Files::input_name(0), second: Files::input_name(1), over };
     parts.submit(&app, (task, Shape::OfClip), (vec![first, second], id)).await
+}
+
+/// Keep a part of a video.
+#[utoipa::path(
+    post, path = "/v1/videos/recuts", tag = "videos",
+    request_body(content(
+        (super::openapi::RecutVideo = "multipart/form-data"), (super::openapi::RecutVideo = "application/json"))),
+    responses((status = 200, body = Video), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)),
+)]
+pub(crate) async fn recut(State(app): State<Shared>, Extension(caller): Extension<Caller>, request: Request) -> Made {
+    let mut parts = Parts::read(&app, caller, request).await?;
+    let (from, to) = (parts.seconds("from")?.unwrap_or(0.0), parts.seconds("to")?);
+    let (clip, id) = upload::clip(&app, &parts.caller, &mut parts.fields, "video").await?;
+    if let Some(id) = &id {
+        let source = read::find(&app, &parts.caller, id.as_str()).await?;
+        parts.fields.suggest("prompt", source.order.prompt);
+    }
+    let task = OrderTask::Recut { clip: Files::input_name(0), from, to };
+    parts.submit(&app, (task, Shape::OfClip), (vec![clip], id)).await
 }
 
 /// Characters, which no model here knows.

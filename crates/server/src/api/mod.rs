@@ -9,24 +9,30 @@
 //! | `upload` | files, from wherever they come |
 //! | `wishes` | fields to orders |
 //! | `make` | the calls that make videos |
+//! | `story` | the one that makes a video of several shots |
+//! | `detect` | which marks a file carries |
 //! | `submit` | an order is checked and becomes a job |
 //! | `video` | what is said of a video |
 //! | `read` | list, look, cancel, delete |
 //! | `content` | the files of a video, and parts of them |
 //! | `events` | what happens to a video, as it happens |
-//! | `about` | models, health, metrics, the page |
+//! | `about` | models, health, metrics |
+//! | `page` | the studio, as it was built |
 //! | `openapi` | the API for programs |
 
 mod about;
 mod content;
+mod detect;
 pub(crate) mod error;
 mod events;
 mod fields;
 mod json;
 mod make;
 mod openapi;
+pub(crate) mod page;
 mod read;
 pub(crate) mod state;
+mod story;
 mod submit;
 mod upload;
 mod video;
@@ -52,17 +58,20 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/videos/extensions", post(make::extend))
         .route("/videos/loops", post(make::make_loop))
         .route("/videos/blends", post(make::blend))
+        .route("/videos/recuts", post(make::recut))
+        .route("/videos/storyboards", post(story::storyboard))
         .route("/videos/characters", post(make::character))
         .route("/videos/{id}", get(read::look).delete(read::delete))
         .route("/videos/{id}/remix", post(make::remix))
         .route("/videos/{id}/cancel", post(read::cancel))
         .route("/videos/{id}/content", get(content::content))
         .route("/videos/{id}/events", get(events::events))
+        .route("/detect", post(detect::detect))
         .route("/models", get(about::models))
         .route("/health", get(about::health));
     Router::new()
         .nest("/v1", videos)
-        .route("/", get(about::page))
+        .merge(page::routes())
         .route("/health", get(about::health))
         .route("/metrics", get(about::metrics))
         .route("/openapi.json", get(openapi::document))

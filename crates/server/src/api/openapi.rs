@@ -1,13 +1,15 @@
 //! The API for programs, as an OpenAPI document.
 #![expect(dead_code, reason = "these describe what `fields` reads")]
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{about, content, error::ErrorBody, events, json::Json, make, read};
+use super::{about, content, detect, error::ErrorBody, events, json::Json, make, read, story};
 
 /// `/openapi.json`.
 pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {
@@ -19,8 +21,9 @@ pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {
 #[openapi(
     info(title = "misora", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
-        make::create, make::remix, make::edit, make::extend, make::make_loop, make::blend, read::list, read::look,
-        read::cancel, read::delete, content::content, events::events, about::models, about::health, about::metrics,
+        make::create, make::remix, make::edit, make::extend, make::make_loop, make::blend, make::recut,
+        story::storyboard, read::list, read::look, read::cancel, read::delete, content::content, events::events,
+        detect::detect, about::models, about::health, about::metrics,
     ),
     components(schemas(ErrorBody)),
     modifiers(&Keys),
@@ -67,6 +70,12 @@ struct Common {
     fps: Option<String>,
     num_inference_steps: Option<u32>,
     guidance_scale: Option<f32>,
+    /// How the steps are taken, such as `unipc`; `/v1/models` says which there are.
+    sampler: Option<String>,
+    /// Where the camera goes, such as `pan left 10, dolly in 1 then tilt up 5`, in degrees and metres.
+    camera: Option<String>,
+    /// Where things go, such as `red ball: 0.2,0.6 -> 0.8,0.6`, as shares of width and height; in a form a line for each.
+    motion: Option<Vec<String>>,
     /// What becomes of pictures of another shape: `crop`, `pad` or `stretch`.
     fit: Option<String>,
     seed: Option<u64>,
@@ -144,3 +153,106 @@ pub(super) struct BlendVideos {
     #[serde(flatten)]
     common: Common,
 }
+
+/// A part of a video.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RecutVideo {
+    /// A file in a form, or the id of a video.
+    video: VideoReference,
+    /// Where the part begins, in seconds; with the video when left out.
+    from: Option<String>,
+    /// Where it ends; with the video when left out.
+    to: Option<String>,
+}
+
+/// A story in several shots; what is said beside the cards goes for all of them.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TellStory {
+    /// One after another; in a form as JSON.
+    cards: Vec<Card>,
+    /// What every card's prompt ends with.
+    prompt: Option<String>,
+    /// What no card should show.
+    negative_prompt: Option<String>,
+    /// Descriptions by names that prompts hold in braces.
+    things: Option<BTreeMap<String, String>>,
+    /// Whole frames per second; that of the first clip, or the model's own, when left out.
+    fps: Option<u32>,
+    size: Option<String>,
+    num_inference_steps: Option<u32>,
+    guidance_scale: Option<f32>,
+    sampler: Option<String>,
+    fit: Option<String>,
+    seed: Option<u64>,
+    priority: Option<i32>,
+}
+
+/// A card: a time, and what fills it.
+#[derive(Serialize, ToSchema)]
+struct Card {
+    /// What other cards and errors call it.
+    name: Option<String>,
+    /// When it begins, in seconds: where the card before ends.
+    from: f64,
+    /// When it ends.
+    to: f64,
+    prompt: Option<String>,
+    /// A picture that is one of its frames.
+    image: Option<CardPicture>,
+    /// Where the picture stands, in seconds from the card's beginning.
+    at: Option<f64>,
+    /// A card before, of which a frame is one of its own.
+    reference: Option<String>,
+    reference_at: Option<f64>,
+    /// A clip that comes as it is; with a prompt it goes on to the end of the card.
+    clip: Option<CardClip>,
+    clip_from: Option<f64>,
+    /// How it follows on the card before: `cut` or `passage`.
+    join: Option<String>,
+}
+
+/// Where a card's picture comes from.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CardPicture {
+    /// `https://…`, or `data:image/png;base64,…`.
+    ImageUrl(String),
+    /// The name of a file in the form.
+    File(String),
+}
+
+/// Where a card's clip comes from.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum CardClip {
+    /// A completed video of this server.
+    Id(String),
+    /// The name of a file in the form.
+    File(String),
+}
+
+/// A file whose marks are looked for, or a video of this server.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DetectMarks {
+    /// In a form: a video or picture.
+    file: Option<Vec<u8>>,
+    /// Without a file: the id of a video.
+    video: Option<VideoReference>,
+}
+
+/// Which marks a file carries.
+#[derive(Serialize, ToSchema)]
+pub(super) struct FoundMarks {
+    /// `misora`: made by it; `generated`: says so, without proof; `no_mark`: none was found, which proves nothing.
+    verdict: String,
+    /// The mark in the pictures.
+    watermark: Option<Object>,
+    /// The signed statement; its `standing` is `absent`, `broken`, `valid` or `trusted`.
+    credentials: Object,
+    /// The label in the metadata.
+    aigc: Option<Object>,
+}
+
+/// Something with members.
+#[derive(Serialize, ToSchema)]
+struct Object {}

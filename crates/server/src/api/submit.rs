@@ -95,7 +95,7 @@ fn keep(app: &App, new: &NewJob, inputs: &[Input]) -> Result<Job, ApiError> {
 
 /// The one place where a prompt is judged.
 fn check_policy(app: &App, order: &Order) -> Result<(), ApiError> {
-    app.policy.check(&order.prompt).map_err(|refusal| {
+    app.policy.check(&order.words()).map_err(|refusal| {
         tracing::warn!(category = refusal.category, "a prompt was refused");
         ApiError::field("prompt", refusal.explanation).coded("moderation_blocked")
     })
@@ -109,9 +109,9 @@ fn check_order(app: &App, order: &Order, inputs: &[Input]) -> Result<(String, St
     };
     let checked = order.prepare(&*app.generator, &find, &app.limits.read).and_then(|prepared| {
         if let Some(machine) = app.machine {
-            app.generator.check_memory(&prepared.request, machine)?;
+            prepared.check_memory(&*app.generator, machine)?;
         }
-        Ok((prepared.plan.resolution.to_string(), prepared.seconds()))
+        Ok((prepared.resolution().to_string(), prepared.seconds()))
     });
     checked.map_err(|error| wishes::refused(&error, app.files.without_places(&error.to_string()), &order.task))
 }

@@ -62,7 +62,12 @@ pub(crate) async fn picture(app: &Shared, fields: &mut Fields, name: &str) -> Re
     let inner = format!("{name}.image_url");
     let url = object.text("image_url")?.ok_or_else(|| missing(&inner))?;
     object.finish()?;
-    app.off(move |app| fetched(app, &inner, &url)).await.map(|file| Some(Input::Sent(file)))
+    behind_url(app, inner, url).await.map(Some)
+}
+
+/// A picture behind a URL, which the field `name` says.
+pub(super) async fn behind_url(app: &Shared, name: String, url: String) -> Result<Input, ApiError> {
+    app.off(move |app| fetched(app, &name, &url)).await.map(Input::Sent)
 }
 
 /// A clip: a file, or an object with the id of a video.

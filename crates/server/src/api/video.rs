@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    VideoId,
+    Order, VideoId,
     jobs::{Job, Status},
 };
 
@@ -32,6 +32,9 @@ pub(crate) struct Video {
     error: Option<VideoError>,
     /// Which of all possible videos: the same request with it makes the same one.
     seed: u64,
+    /// All that was asked for, to ask for it again.
+    #[schema(value_type = Object)]
+    recipe: Order,
 }
 
 /// Why there is no video.
@@ -55,12 +58,13 @@ impl Video {
             created_at: job.created_at,
             completed_at: job.completed_at,
             expires_at: None,
-            prompt: Some(job.order.prompt.clone()),
+            prompt: Some(job.order.prompt.clone()).filter(|prompt| !prompt.is_empty()),
             size: job.size.clone(),
             seconds: job.seconds.clone(),
             remixed_from_video_id: job.remixed_from.as_ref().map(VideoId::to_string),
             error: failure.map(|failure| VideoError { code: failure.code.clone(), message: failure.message.clone() }),
             seed: job.order.seed,
+            recipe: job.order.clone(),
         }
     }
 }

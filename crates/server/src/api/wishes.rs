@@ -1,10 +1,10 @@
 //! Fields to orders.
 
 use axum::http::StatusCode;
-use generation::{GenerationError, VideoGenerator};
+use generation::{CameraPath, GenerationError, Motion, Sampler, VideoGenerator};
 use video::{Fit, FrameRate, Resolution, VideoError};
 
-use super::{error::ApiError, fields::Fields};
+use super::{error::ApiError, fields::Fields, story};
 use crate::order::{Order, OrderTask};
 
 /// Models of the hosted service, whose names its clients send whatever answers.
@@ -27,9 +27,14 @@ pub(crate) fn order(
     generator: &dyn VideoGenerator,
 ) -> Result<(Order, i32), ApiError> {
     check_model(fields, generator)?;
+    let prompt = match &task {
+        OrderTask::Story { story } => story::spoken(story)?,
+        OrderTask::Recut { .. } => fields.text("prompt")?.unwrap_or_default(),
+        _ => fields.needed_text("prompt")?,
+    };
     let mut order = Order {
         task,
-        prompt: fields.needed_text("prompt")?,
+        prompt,
         negative_prompt: fields.text("negative_prompt")?,
         size: size(fields)?,
         seconds: None,
@@ -37,6 +42,9 @@ pub(crate) fn order(
         frame_rate: None,
         num_inference_steps: fields.parsed("num_inference_steps", "a number of steps, such as 20")?,
         guidance_scale: fields.parsed("guidance_scale", "a number, such as 4")?,
+        sampler: fields.parsed::<Sampler>("sampler", &format!("one of {}", Sampler::names()))?,
+        camera: fields.text("camera")?.filter(|camera| !camera.trim().is_empty()),
+        motion: fields.texts("motion")?,
         fit: fields.text("fit")?,
         seed: match fields.parsed("seed", "a whole number from 0")? {
             Some(seed) => seed,
@@ -44,6 +52,12 @@ pub(crate) fn order(
             None => u64::from(rand::random::<u32>()),
         },
     };
+    if let Some(camera) = &order.camera {
+        camera.parse::<CameraPath>().map_err(|error| ApiError::field("camera", error.to_string()))?;
+    }
+    for motion in &order.motion {
+        motion.parse::<Motion>().map_err(|error| ApiError::field("motion", error.to_string()))?;
+    }
     if let Some(fit) = &order.fit {
         fit.parse::<Fit>().map_err(|error| ApiError::field("fit", error.to_string()))?;
     }
@@ -103,10 +117,15 @@ pub(crate) fn refused(error: &GenerationError, message: String, task: &OrderTask
         _ => "video",
     };
     let field = match error {
+        GenerationError::Story { .. } => "cards",
         GenerationError::EmptyPrompt | GenerationError::PromptLength { .. } | GenerationError::Model(_) => "prompt",
         GenerationError::Size { .. } | GenerationError::TooManyTokens { .. } => "size",
         GenerationError::FrameCount { .. } | GenerationError::Duration { .. } => "seconds",
+        GenerationError::Camera { .. } => "camera",
+        GenerationError::Motion { .. } => "motion",
+        _ if matches!(task, OrderTask::Story { .. }) => "cards",
         GenerationError::Edit { .. } if matches!(task, OrderTask::Extend { .. }) => "seconds",
+        GenerationError::Edit { .. } if matches!(task, OrderTask::Recut { .. }) => "to",
         GenerationError::Edit { .. } if matches!(task, OrderTask::Remix { .. }) => "strength",
         GenerationError::Video(VideoError::OtherShape { .. }) => "fit",
         GenerationError::Video(VideoError::FrameRate { .. }) => "fps",

@@ -10,7 +10,7 @@ use axum::{
 };
 
 use crate::{
-    api::{error::ApiError, state::Shared},
+    api::{error::ApiError, page, state::Shared},
     keys,
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Caller {
 }
 
 /// Paths that tell nothing, and so need no key.
-const OPEN: [&str; 4] = ["/", "/health", "/v1/health", "/openapi.json"];
+const OPEN: [&str; 3] = ["/health", "/v1/health", "/openapi.json"];
 
 /// Lets callers in, or says why not.
 pub(crate) async fn admit(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
@@ -44,7 +44,7 @@ async fn admitted(app: &Shared, headers: &HeaderMap, uri: &Uri) -> Result<Caller
         }
         return same_machine(headers, uri).map(|()| Caller::default());
     }
-    if OPEN.contains(&uri.path()) {
+    if OPEN.contains(&uri.path()) || page::PATHS.contains(&uri.path()) {
         return Ok(Caller::default());
     }
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));

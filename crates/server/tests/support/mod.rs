@@ -15,7 +15,8 @@ use std::{
 
 use generation::{DeviceKind, Generator};
 use serde_json::{Value, json};
-use server::{Anything, PrivateUrls, Server, ServerConfig, ServerError, ServerLimits};
+use provenance::VisibleLabel;
+use server::{Anything, Marks, PrivateUrls, Server, ServerConfig, ServerError, ServerLimits};
 use tempfile::TempDir;
 
 /// How long anything may take on a slow machine.
@@ -70,6 +71,7 @@ pub fn config(data: &Path) -> ServerConfig {
         data: data.to_owned(),
         generator: Arc::new(Generator::nano(&DeviceKind::Cpu.open().unwrap()).unwrap()),
         machine: None,
+        marks: Marks::open(data, VisibleLabel::Left).unwrap(),
         policy: Arc::new(Anything),
         webhook: None,
         private_urls: PrivateUrls::Refused,
