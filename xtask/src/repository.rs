@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 const MAX_CONTENT_BYTES: u64 = 64 << 20;
 
 /// Folders that are never part of the repository, for a copy of it without git.
-const NEVER_TRACKED: [&str; 3] = [".git", "target", "runs"];
+const NEVER_TRACKED: [&str; 4] = [".git", "target", "runs", "node_modules"];
 
 /// Paths (with `/`, relative to the root) and contents of all files that git tracks or would track.
 #[derive(Clone, Debug, Default)]

@@ -44,15 +44,18 @@ fn a_story_is_told_in_shots() {
         { "from": 1.0, "to": 1.5, "prompt": "{ball} stops", "join": "passage" },
     ]);
     let (cards, things) = (cards.to_string(), json!({ "ball": "a red ball" }).to_string());
-    let told = server.form("/v1/videos/storyboards", &[
-        ("cards", Part::Text(&cards)),
-        ("things", Part::Text(&things)),
-        ("prompt", Part::Text("at noon")),
-        ("size", Part::Text("64x64")),
-        ("num_inference_steps", Part::Text("2")),
-        ("seed", Part::Text("7")),
-        ("sky", Part::File(&png)),
-    ]);
+    let told = server.form(
+        "/v1/videos/storyboards",
+        &[
+            ("cards", Part::Text(&cards)),
+            ("things", Part::Text(&things)),
+            ("prompt", Part::Text("at noon")),
+            ("size", Part::Text("64x64")),
+            ("num_inference_steps", Part::Text("2")),
+            ("seed", Part::Text("7")),
+            ("sky", Part::File(&png)),
+        ],
+    );
     let told = told.fine();
     assert_eq!(told["prompt"], "a red ball rolls, at noon / a red ball stops, at noon");
     assert_eq!((told["seconds"].as_str(), &told["remixed_from_video_id"]), (Some("1.438"), &clip["id"]));

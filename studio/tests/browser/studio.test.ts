@@ -225,7 +225,7 @@ test("a file is checked", async () => {
   const film = await (await fetch(`${server.url}/v1/videos/${listed.data[0]!.id}/content`)).arrayBuffer();
   const path = join(server.folder, "film.mp4");
   writeFileSync(path, Buffer.from(film));
-  await page.getByRole("link", { name: "Check a file" }).click();
+  await page.getByRole("link", { name: "Check", exact: true }).click();
   await page.locator("main input[type=file]").setInputFiles(path);
   await page.getByText("Made by misora").waitFor({ timeout: PATIENCE });
   await keep(page, "check");

@@ -144,7 +144,8 @@ impl Fields {
 
     /// Takes texts: a list, or one text with a line for each.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, ApiError> {
-        let lines = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let lines =
+            |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
         match self.values.remove(name) {
             None => Ok(Vec::new()),
             Some(Value::String(text)) => Ok(lines(&text)),

@@ -50,7 +50,7 @@ impl Part {
         Self { content_type, plain, gzip, tag: format!("W/\"{}\"", &tag[..DIGITS_OF_TAG]) }
     }
 
-    fn answer(&self, asked: &HeaderMap) -> Response {
+    fn answer(&'static self, asked: &HeaderMap) -> Response {
         let names = |name: HeaderName, wanted: &str| {
             let values = asked.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
             values.split(',').any(|value| value.trim() == wanted)

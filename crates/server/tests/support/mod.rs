@@ -14,8 +14,8 @@ use std::{
 };
 
 use generation::{DeviceKind, Generator};
-use serde_json::{Value, json};
 use provenance::VisibleLabel;
+use serde_json::{Value, json};
 use server::{Anything, Marks, PrivateUrls, Server, ServerConfig, ServerError, ServerLimits};
 use tempfile::TempDir;
 
