@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn letters_of_one_alphabet_are_of_one_height() {
-        let alphabets: [(fn(char) -> Glyph, &str); 3] =
+        type Alphabet = (fn(char) -> Glyph, &'static str);
+        let alphabets: [Alphabet; 3] =
             [(glyphs::small, "AI-GENERATED"), (glyphs::large, "AI-GENERATED"), (glyphs::chinese, "AI生成")];
         for (glyph, text) in alphabets {
             let height = glyph('A').len();
