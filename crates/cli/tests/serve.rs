@@ -130,7 +130,7 @@ fn no_job_is_lost_or_done_twice_however_often_the_server_is_killed() {
     for (name, (_, bytes)) in &seen {
         fs::write(place.path("made.mp4"), bytes).unwrap();
         let info = place.run(&["info", "made.mp4", "--json"]).json();
-        assert_eq!(info["frame_count"], 17, "{name}: {info}");
+        assert_eq!(info["frames"], 17, "{name}: {info}");
     }
     server.kill();
 

@@ -1,5 +1,4 @@
 //! The API for programs, as an OpenAPI document.
-#![expect(dead_code, reason = "these describe what `fields` reads")]
 
 use std::collections::BTreeMap;
 
