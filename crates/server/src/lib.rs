@@ -9,7 +9,6 @@
 //! | [`config`] | [`ServerConfig`], what a server is given |
 //! | [`serve`] | [`Server`], from the first connection to the last |
 //! | [`order`] | [`Order`], what somebody asked for, as it is kept |
-//! | [`prepared`] | [`Prepared`](prepared::Prepared), an order that a model can carry out |
 //! | [`jobs`] | [`JobStore`](jobs::JobStore) and its like, and SQLite behind them |
 //! | [`keys`] | who may call, how often, and how many videos they may make |
 //! | [`policy`] | [`PromptPolicy`], which prompts are refused |
@@ -38,7 +37,6 @@ mod live;
 pub mod marks;
 pub mod order;
 pub mod policy;
-pub mod prepared;
 mod render;
 pub mod serve;
 pub mod webhooks;

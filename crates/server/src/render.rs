@@ -31,8 +31,7 @@ pub(crate) fn render(
     files.clear(&job.id).map_err(disk)?;
     let prepared = job.order.prepare(generator, &|name| files.path(&job.id, name), limits)?;
     let (resolution, frame_rate) = (prepared.resolution(), prepared.frame_rate());
-    let inputs: Vec<_> =
-        (0..).map(|number| files.path(&job.id, &Files::input_name(number))).take_while(|path| path.exists()).collect();
+    let inputs: Vec<_> = job.order.task.inputs().into_iter().map(|name| files.path(&job.id, name)).collect();
     let requests = prepared.requests();
     let mut marking = marks.of(job, (generator, &requests), &inputs, (resolution, frame_rate))?;
     // A place that cannot be written to is better known before the work than after.

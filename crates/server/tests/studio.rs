@@ -59,14 +59,24 @@ fn a_story_is_told_in_shots() {
     let told = told.fine();
     assert_eq!(told["prompt"], "a red ball rolls, at noon / a red ball stops, at noon");
     assert_eq!((told["seconds"].as_str(), &told["remixed_from_video_id"]), (Some("1.438"), &clip["id"]));
-    assert_eq!(told["recipe"]["task"]["story"]["card"].as_array().unwrap().len(), 3);
+    let kept = &told["recipe"]["task"];
+    assert_eq!(kept["story"].as_str().unwrap().matches("[[card]]").count(), 3);
+    assert_eq!(kept["media"], json!(["input-0", "input-1"]));
     let made = frames(&content(&server, &told));
     assert_eq!(made.frames().len(), 24);
+
+    let story = "[[card]]\nfrom = 0\nto = 0.5\nprompt = \"a ball\"\nimage = \"sky.png\"\n";
+    let fields =
+        [("story", Part::Text(story)), ("size", Part::Text("64x64")), ("num_inference_steps", Part::Text("2"))];
+    server.form("/v1/videos/storyboards", &fields).refused(400, "missing_required_parameter");
+    let written =
+        server.form("/v1/videos/storyboards", &[&fields[..], &[("media_0", Part::File(&png))]].concat()).fine();
+    assert_eq!((written["prompt"].as_str(), written["seconds"].as_str()), (Some("a ball"), Some("0.438")));
 
     let wrong = |cards: Value| {
         let answer = server.post("/v1/videos/storyboards", &json!({ "cards": cards, "size": "64x64" }));
         let code = answer.json()["error"]["code"].as_str().unwrap().to_owned();
-        assert_eq!(answer.json()["error"]["param"].as_str(), Some("cards"), "{}", answer.json());
+        assert!(matches!(answer.json()["error"]["param"].as_str(), Some("cards" | "story")), "{}", answer.json());
         answer.refused(400, &code)
     };
     assert!(wrong(json!([])).contains("1 to 64 cards"));
@@ -109,7 +119,7 @@ fn a_recipe_says_all_that_was_asked_for() {
     let (server, _folder) = Running::fresh();
     let more = json!({
         "sampler": "heun", "guidance_scale": 2.5, "negative_prompt": "a cube", "camera": "pan left 5",
-        "motion": ["red ball: 0.2,0.6 -> 0.8,0.6"],
+        "motions": ["red ball: 0.2,0.6 -> 0.8,0.6"],
     });
     let video = server.create(&more);
     for (name, value) in more.as_object().unwrap() {
@@ -120,8 +130,8 @@ fn a_recipe_says_all_that_was_asked_for() {
     for (wrong, field) in [
         (json!({ "sampler": "fast" }), "sampler"),
         (json!({ "camera": "wobble" }), "camera"),
-        (json!({ "motion": "ball to the left" }), "motion"),
-        (json!({ "motion": [1] }), "motion"),
+        (json!({ "motions": "ball to the left" }), "motions"),
+        (json!({ "motions": [1] }), "motions"),
     ] {
         let answer = server.post("/v1/videos", &support::small(&wrong));
         answer.refused(400, "invalid_value");

@@ -45,7 +45,7 @@ export function requests(wishes: Wishes, picture: File | null, random = Math.ran
     guidance_scale: wishes.guidance,
     sampler: wishes.sampler,
     camera: wishes.camera.trim(),
-    motion: wishes.motion.trim(),
+    motions: wishes.motion.trim(),
     input_reference: picture,
     fit: picture ? "crop" : "",
   }));
@@ -65,7 +65,7 @@ export function wishesOf({ recipe, size, seconds }: Video, abilities: Abilities 
     guidance: recipe.guidance_scale?.toString() ?? "",
     sampler: recipe.sampler ?? "",
     camera: recipe.camera ?? "",
-    motion: (recipe.motion ?? []).join("\n"),
+    motion: (recipe.motions ?? []).join("\n"),
   };
 }
 
@@ -78,7 +78,7 @@ export function command({ recipe, seconds, size }: Video): string | null {
     ["--steps", recipe.num_inference_steps], ["--guidance", recipe.guidance_scale], ["--sampler", recipe.sampler],
     ["--negative", recipe.negative_prompt && quote(recipe.negative_prompt)],
     ["--camera", recipe.camera && quote(recipe.camera)],
-    ...(recipe.motion ?? []).map((motion): [string, string] => ["--motion", quote(motion)]),
+    ...(recipe.motions ?? []).map((motion): [string, string] => ["--motion", quote(motion)]),
   ];
   const given = options.filter(([, value]) => value !== undefined && value !== "");
   return ["misora generate", quote(recipe.prompt), ...given.map(([name, value]) => `${name} ${value}`)].join(" ");

@@ -49,11 +49,11 @@ export function moved(cards: StoryCard[], from: number, to: number): StoryCard[]
   return tidied(order);
 }
 
-/** Nothing leads into the first card, and references point backwards. */
+/** References point backwards. */
 export function tidied(cards: StoryCard[]): StoryCard[] {
   return cards.map((card, index) => {
     const earlier = cards.slice(0, index).some((other) => other.key === card.reference);
-    return { ...card, join: index === 0 ? "cut" : card.join, reference: earlier ? card.reference : null };
+    return { ...card, reference: earlier ? card.reference : null };
   });
 }
 

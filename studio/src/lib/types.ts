@@ -11,7 +11,7 @@ export type Task =
   | { kind: "loop"; clip: string; over: number }
   | { kind: "blend"; first: string; second: string; over: number }
   | { kind: "recut"; clip: string; from: number; to: number | null }
-  | { kind: "story"; story: { card: { from: number; to: number; prompt: string | null }[] } };
+  | { kind: "story"; story: string; media: string[] };
 
 /** All that was asked for. */
 export interface Recipe {
@@ -26,7 +26,7 @@ export interface Recipe {
   guidance_scale?: number;
   sampler?: string;
   camera?: string;
-  motion?: string[];
+  motions?: string[];
   fit?: string;
   seed: number;
 }

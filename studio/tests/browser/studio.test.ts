@@ -257,7 +257,7 @@ test("a picture that is dropped comes to life", async () => {
   await compose("a green field");
   await page.getByRole("button", { name: "Make it" }).click();
   await count(8);
-  await page.getByText("From a picture").first().waitFor();
+  await page.locator("a.clip .kind", { hasText: "From a picture" }).waitFor();
   await page.getByRole("button", { name: "Take the picture away" }).click();
 });
 

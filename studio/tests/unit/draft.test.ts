@@ -13,7 +13,7 @@ beforeAll(async () => {
 const video = {
   size: "160x96", seconds: "2",
   recipe: {
-    task: { kind: "imagine" }, prompt: "it's a ball", seed: 7, num_inference_steps: 30, motion: ["ball: 0,0 -> 1,1"],
+    task: { kind: "imagine" }, prompt: "it's a ball", seed: 7, num_inference_steps: 30, motions: ["ball: 0,0 -> 1,1"],
     camera: "pan left 5",
   },
 } as Video;

@@ -32,8 +32,10 @@ test("a story becomes a form", () => {
 test("what is moved refers to nothing that comes later", () => {
   const cards = [card(1), card(2, { join: "passage", reference: 1 }), card(3)];
   expect(moved(cards, 1, 0).map(({ key, join, reference }) => [key, join, reference])).toEqual([
-    [2, "cut", null], [1, "cut", null], [3, "cut", null],
+    [2, "passage", null], [1, "cut", null], [3, "cut", null],
   ]);
+  // Nothing leads into the first card.
+  expect(JSON.parse(String(storyRequest(moved(cards, 1, 0), wishes, 16).cards))[0]).not.toHaveProperty("join");
   expect(moved(cards, 0, 99).map(({ key }) => key)).toEqual([2, 3, 1]);
   expect(moved(cards, 2, -1).map(({ key }) => key)).toEqual([3, 1, 2]);
   expect(tidied(cards)[1]).toMatchObject({ join: "passage", reference: 1 });

@@ -84,6 +84,14 @@ impl StoryFile {
         })
     }
 
+    /// Writes a story, as [`Self::parse`] reads it.
+    ///
+    /// # Errors
+    /// [`GenerationError::Story`] for what cannot be written.
+    pub fn to_text(&self) -> Result<String, GenerationError> {
+        toml::to_string(self).map_err(|error| wrong(error.to_string()))
+    }
+
     /// The files that it names, each once, with the card that names it first.
     pub fn media(&self) -> Vec<(String, &Path)> {
         let mut named = BTreeSet::new();
@@ -117,6 +125,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!((story.cards.len(), story.cards[1].join, story.cards[0].join), (3, Join::Passage, Join::Cut));
+        assert_eq!(StoryFile::parse(&story.to_text().unwrap()).unwrap(), story);
         let files: Vec<_> = story.media().into_iter().map(|(card, path)| (card, path.to_str().unwrap())).collect();
         assert_eq!(files, [("card 1".into(), "a.png"), ("card 2 (\"end\")".into(), "b.mp4")]);
     }

@@ -69,12 +69,16 @@ struct Common {
     fps: Option<String>,
     num_inference_steps: Option<u32>,
     guidance_scale: Option<f32>,
-    /// How the steps are taken, such as `unipc`; `/v1/models` says which there are.
+    /// Noise levels between which guidance acts, such as `0.2-0.9`.
+    guidance_interval: Option<String>,
+    /// How much of a half-size outline is imagined anew at full size, above 0 and at most 1, which is without an outline.
+    outline_strength: Option<f32>,
+    /// How the steps are taken, such as `euler`.
     sampler: Option<String>,
-    /// Where the camera goes, such as `pan left 10, dolly in 1 then tilt up 5`, in degrees and metres.
+    /// Where the camera goes, such as `pan left 14, dolly in 1.5`, for models that follow it.
     camera: Option<String>,
-    /// Where things go, such as `red ball: 0.2,0.6 -> 0.8,0.6`, as shares of width and height; in a form a line for each.
-    motion: Option<Vec<String>>,
+    /// Where things go, such as `red ball: 0.2,0.5 -> 0.8,0.5`; in a form a line for each.
+    motions: Option<Vec<String>>,
     /// What becomes of pictures of another shape: `crop`, `pad` or `stretch`.
     fit: Option<String>,
     seed: Option<u64>,
@@ -86,10 +90,16 @@ struct Common {
 #[derive(Serialize, ToSchema)]
 pub(super) struct CreateVideo {
     input_reference: Option<PictureReference>,
+    /// Which frame that picture is: 0 unless said, or a multiple of 4.
+    at: Option<u32>,
     /// Length from the first frame to the last, such as `"4"`.
     seconds: Option<String>,
     /// Number of frames, instead of seconds.
     num_frames: Option<u32>,
+    /// Makes the video in windows of so many seconds; what is too long to be made at once is made so anyway.
+    window_seconds: Option<f64>,
+    /// How far what a window goes on from is noised, from 0 to 0.5.
+    anti_drift: Option<f32>,
     #[serde(flatten)]
     common: Common,
 }
@@ -110,7 +120,14 @@ pub(super) struct EditVideo {
     video: VideoReference,
     /// In a form: a picture or video, white where the region is.
     mask: Option<Vec<u8>>,
-    /// Without a mask: how much is imagined anew, above 0 and at most 1.
+    /// The region as left edge, upper edge, width and height in pixels, such as `40,30,64,64`.
+    #[serde(rename = "box")]
+    rectangle: Option<String>,
+    /// When the region begins, in seconds.
+    from: Option<f64>,
+    /// When it ends.
+    to: Option<f64>,
+    /// Without a region: how much is imagined anew, above 0 and at most 1.
     strength: Option<f32>,
     #[serde(flatten)]
     common: Common,
@@ -167,8 +184,13 @@ pub(super) struct RecutVideo {
 /// A story in several shots; what is said beside the cards goes for all of them.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TellStory {
+    /// The story in TOML, as `misora storyboard` reads it, with its files as `media_0`, `media_1`, … in the order in which
+    /// it names them, each once; or else `cards`.
+    story: Option<String>,
     /// One after another; in a form as JSON.
-    cards: Vec<Card>,
+    cards: Option<Vec<Card>>,
+    /// The first file that `story` names; `media_1` is the second, and so on.
+    media_0: Option<Vec<u8>>,
     /// What every card's prompt ends with.
     prompt: Option<String>,
     /// What no card should show.

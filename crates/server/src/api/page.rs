@@ -18,7 +18,7 @@ pub(crate) const PATHS: [&str; 4] = ["/", "/studio.css", "/studio.js", "/icon.sv
 
 /// Only what came with the page may run, and only this server may be asked.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; img-src 'self' data: blob:; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: blob:; \
      media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 const DIGITS_OF_TAG: usize = 16;

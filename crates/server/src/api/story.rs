@@ -6,7 +6,7 @@ use axum::{
     Extension,
     extract::{Request, State},
 };
-use generation::storyboard::{CardFile, Join, StoryFile, words};
+use generation::storyboard::{CardFile, Join, StoryFile};
 use serde::Deserialize;
 
 use super::{
@@ -18,7 +18,12 @@ use super::{
     video::Video,
     wishes::Shape,
 };
-use crate::{VideoId, files::Files, http::guard::Caller, order::OrderTask};
+use crate::{
+    VideoId,
+    files::Files,
+    http::guard::Caller,
+    order::{OrderTask, count_media},
+};
 
 const MOST_CARDS: usize = 64;
 
@@ -69,6 +74,9 @@ pub(crate) async fn storyboard(
     request: Request,
 ) -> Made {
     let mut parts = Parts::read(&app, caller, request).await?;
+    if let Some(story) = parts.fields.text("story")? {
+        return written(&app, parts, story).await;
+    }
     let cards: Vec<SentCard> = parts.fields.shaped("cards")?.ok_or_else(|| missing("cards"))?;
     if cards.is_empty() || cards.len() > MOST_CARDS {
         return Err(ApiError::field("cards", format!("a story has 1 to {MOST_CARDS} cards, not {}", cards.len())));
@@ -87,7 +95,19 @@ pub(crate) async fn storyboard(
         cards: told,
     };
     let Gathered { inputs, first } = gathered;
-    parts.submit(&app, (OrderTask::Story { story }, Shape::OfClip), (inputs, first)).await
+    let media = (0..inputs.len()).map(Files::input_name).collect();
+    let story = story.to_text().map_err(|error| ApiError::field("cards", error.to_string()))?;
+    parts.submit(&app, (OrderTask::Story { story, media }, Shape::OfClip), (inputs, first)).await
+}
+
+/// A story in TOML, with its files beside it.
+async fn written(app: &Shared, mut parts: Parts, story: String) -> Made {
+    let count = count_media(&story).map_err(|error| ApiError::field("story", error.to_string()))?;
+    let names: Vec<String> = (0..count).map(|number| format!("media_{number}")).collect();
+    let sent = |name: &String| parts.fields.file(name).map(Input::Sent).ok_or_else(|| missing(name));
+    let inputs: Vec<Input> = names.iter().map(sent).collect::<Result<_, _>>()?;
+    let media = (0..count).map(Files::input_name).collect();
+    parts.submit(app, (OrderTask::Story { story, media }, Shape::OfClip), (inputs, None)).await
 }
 
 /// The files of a story's cards.
@@ -142,18 +162,4 @@ fn sent(parts: &mut Parts, index: usize, name: &str) -> Result<Input, ApiError> 
         ApiError::field("cards", format!("card {} names the file {shown:?}, which was not sent", index + 1))
     };
     parts.fields.file(name).map(Input::Sent).ok_or_else(missing)
-}
-
-/// What a story's cards say, one after another.
-pub(super) fn spoken(story: &StoryFile) -> Result<String, ApiError> {
-    let said = |(index, card): (usize, &CardFile)| match (&card.prompt, &card.clip) {
-        // A clip may come as it is.
-        (None, Some(_)) => None,
-        (own, _) => Some(
-            words::prompt(own.as_deref(), story.prompt.as_deref(), &story.things)
-                .map_err(|problem| ApiError::field("cards", format!("{} {problem}", card.label(index)))),
-        ),
-    };
-    let said: Vec<String> = story.cards.iter().enumerate().filter_map(said).collect::<Result<_, _>>()?;
-    Ok(said.join(" / "))
 }

@@ -1,11 +1,11 @@
 //! Fields to orders.
 
 use axum::http::StatusCode;
-use generation::{CameraPath, GenerationError, Motion, Sampler, VideoGenerator};
+use generation::{GenerationError, Sampler, VideoGenerator};
 use video::{Fit, FrameRate, Resolution, VideoError};
 
-use super::{error::ApiError, fields::Fields, story};
-use crate::order::{Order, OrderTask};
+use super::{error::ApiError, fields::Fields};
+use crate::order::{Order, OrderTask, words_of};
 
 /// Models of the hosted service, whose names its clients send whatever answers.
 const ALIASES: [&str; 2] = ["sora-2", "sora-2-pro"];
@@ -28,35 +28,29 @@ pub(crate) fn order(
 ) -> Result<(Order, i32), ApiError> {
     check_model(fields, generator)?;
     let prompt = match &task {
-        OrderTask::Story { story } => story::spoken(story)?,
+        OrderTask::Story { story, .. } => {
+            words_of(story).map_err(|error| ApiError::field("story", error.to_string()))?
+        }
         OrderTask::Recut { .. } => fields.text("prompt")?.unwrap_or_default(),
         _ => fields.needed_text("prompt")?,
     };
+    // What JavaScript can say too.
+    let seed = fields.parsed("seed", "a whole number from 0")?.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let mut order = Order {
-        task,
-        prompt,
         negative_prompt: fields.text("negative_prompt")?,
         size: size(fields)?,
-        seconds: None,
-        num_frames: None,
-        frame_rate: None,
         num_inference_steps: fields.parsed("num_inference_steps", "a number of steps, such as 20")?,
         guidance_scale: fields.parsed("guidance_scale", "a number, such as 4")?,
-        sampler: fields.parsed::<Sampler>("sampler", &format!("one of {}", Sampler::names()))?,
-        camera: fields.text("camera")?.filter(|camera| !camera.trim().is_empty()),
-        motion: fields.texts("motion")?,
+        guidance_interval: interval(fields)?,
+        outline_strength: fields.parsed("outline_strength", "a number above 0 and at most 1")?,
+        sampler: fields.text("sampler")?,
+        camera: fields.text("camera")?,
+        motions: fields.texts("motions")?,
         fit: fields.text("fit")?,
-        seed: match fields.parsed("seed", "a whole number from 0")? {
-            Some(seed) => seed,
-            // What JavaScript can say too.
-            None => u64::from(rand::random::<u32>()),
-        },
+        ..Order::new(task, prompt, seed)
     };
-    if let Some(camera) = &order.camera {
-        camera.parse::<CameraPath>().map_err(|error| ApiError::field("camera", error.to_string()))?;
-    }
-    for motion in &order.motion {
-        motion.parse::<Motion>().map_err(|error| ApiError::field("motion", error.to_string()))?;
+    if let Some(sampler) = &order.sampler {
+        sampler.parse::<Sampler>().map_err(|error| ApiError::field("sampler", error.to_string()))?;
     }
     if let Some(fit) = &order.fit {
         fit.parse::<Fit>().map_err(|error| ApiError::field("fit", error.to_string()))?;
@@ -69,6 +63,10 @@ pub(crate) fn order(
         order.num_frames = fields.parsed("num_frames", "a number of frames, such as 33")?;
         if order.seconds.is_some() && order.num_frames.is_some() {
             return Err(ApiError::field("num_frames", "give either seconds or num_frames"));
+        }
+        if order.task == OrderTask::Imagine {
+            order.window_seconds = fields.parsed("window_seconds", "a number of seconds")?;
+            order.anti_drift = fields.parsed("anti_drift", "a number from 0 to 0.5")?;
         }
     }
     if fields.parsed::<f64>("flow_shift", "a number")?.is_some() {
@@ -94,6 +92,14 @@ fn check_model(fields: &mut Fields, generator: &dyn VideoGenerator) -> Result<()
     }
 }
 
+fn interval(fields: &mut Fields) -> Result<Option<[f32; 2]>, ApiError> {
+    let Some(text) = fields.text("guidance_interval")? else { return Ok(None) };
+    let levels =
+        text.split_once('-').and_then(|(low, high)| Some([low.trim().parse().ok()?, high.trim().parse().ok()?]));
+    let wrong = || ApiError::field("guidance_interval", "it is two noise levels, such as \"0.2-0.9\"");
+    levels.map(Some).ok_or_else(wrong)
+}
+
 fn size(fields: &mut Fields) -> Result<Option<[u32; 2]>, ApiError> {
     let what = "a number of pixels";
     let sides: (Option<u32>, Option<u32>) = (fields.parsed("width", what)?, fields.parsed("height", what)?);
@@ -114,16 +120,13 @@ fn size(fields: &mut Fields) -> Result<Option<[u32; 2]>, ApiError> {
 pub(crate) fn refused(error: &GenerationError, message: String, task: &OrderTask) -> ApiError {
     let given = match task {
         OrderTask::Animate { .. } => "input_reference",
+        OrderTask::Story { .. } => "story",
         _ => "video",
     };
     let field = match error {
-        GenerationError::Story { .. } => "cards",
         GenerationError::EmptyPrompt | GenerationError::PromptLength { .. } | GenerationError::Model(_) => "prompt",
         GenerationError::Size { .. } | GenerationError::TooManyTokens { .. } => "size",
         GenerationError::FrameCount { .. } | GenerationError::Duration { .. } => "seconds",
-        GenerationError::Camera { .. } => "camera",
-        GenerationError::Motion { .. } => "motion",
-        _ if matches!(task, OrderTask::Story { .. }) => "cards",
         GenerationError::Edit { .. } if matches!(task, OrderTask::Extend { .. }) => "seconds",
         GenerationError::Edit { .. } if matches!(task, OrderTask::Recut { .. }) => "to",
         GenerationError::Edit { .. } if matches!(task, OrderTask::Remix { .. }) => "strength",
@@ -131,6 +134,10 @@ pub(crate) fn refused(error: &GenerationError, message: String, task: &OrderTask
         GenerationError::Video(VideoError::FrameRate { .. }) => "fps",
         GenerationError::Image { .. } | GenerationError::Edit { .. } | GenerationError::Video(_) => given,
         GenerationError::Memory { .. } => "size",
+        GenerationError::Story { .. } => "story",
+        GenerationError::Long { .. } => "window_seconds",
+        GenerationError::Camera { .. } => "camera",
+        GenerationError::Motion { .. } => "motions",
         GenerationError::Diffusion(_) => "num_inference_steps",
         _ => return ApiError::new(StatusCode::BAD_REQUEST, "invalid_request", message),
     };

@@ -196,7 +196,7 @@ export const en = {
   "begins.which": "Which shot",
 
   "check.title": "Was it made here?",
-  "check.hint": "misora finds its own marks in films and pictures, also after they were scaled, cropped or compressed, and tells what others say in the metadata. The file goes to this server only.",
+  "check.hint": "misora finds its own marks in films and pictures, often even after they were scaled, cropped or compressed, and tells what others say in the metadata. The file goes to this server only.",
   "check.drop": "Drop a film or a picture here, or press to choose one",
   "verdict.misora": "Made by misora",
   "verdict.generated": "Says that it was generated; whether by misora is not proven",

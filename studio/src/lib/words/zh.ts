@@ -197,7 +197,7 @@ export const zh: Record<keyof typeof en, string> = {
   "begins.which": "哪个镜头",
 
   "check.title": "是这里做的吗？",
-  "check.hint": "misora 能在影片和图片中找到自己的标识，缩放、裁剪或压缩之后也能找到，并说明元数据里的其他声明。文件只会传到这台服务器。",
+  "check.hint": "misora 能在影片和图片中找到自己的标识，缩放、裁剪或压缩之后往往也能找到，并说明元数据里的其他声明。文件只会传到这台服务器。",
   "check.drop": "把影片或图片拖到这里，或点击选择",
   "verdict.misora": "由 misora 制作",
   "verdict.generated": "自称是生成内容，但无法证明出自 misora",
