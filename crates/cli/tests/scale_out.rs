@@ -51,7 +51,7 @@ impl Site {
 
     /// Lines of a worker's log that are about a video.
     fn log(&self, log: &str, id: &str) -> Vec<Value> {
-        let lines = fs::read_to_string(self.place.path(log)).unwrap();
+        let lines = fs::read_to_string(self.place.path(log)).unwrap_or_default();
         let lines = lines.lines().filter(|line| line.contains(id));
         lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -75,7 +75,7 @@ impl Site {
     /// How often a video was completed, by all workers.
     fn completions(&self, id: &str) -> usize {
         let ends = |log| self.log(log, id).iter().filter(|line| line["outcome"] == "completed").count();
-        ["a.log", "b.log"].into_iter().filter(|log| self.place.path(log).exists()).map(ends).sum()
+        ["a.log", "b.log"].into_iter().map(ends).sum()
     }
 
     #[track_caller]
@@ -99,7 +99,7 @@ fn a_killed_workers_job_is_taken_over_within_the_lease_and_done_once() {
     let logs = ["a.log", "b.log"];
     let mut workers = logs.map(|log| Some(site.worker(log)));
     // Long enough that it cannot be done before the kill.
-    let long = server.create(&order(1500, 1));
+    let long = server.create(&order(1000, 1));
     let short = [server.create(&order(3, 2)), other_server.create(&order(3, 3))];
     let first = site.beginner(logs, &long, 1);
     let path = format!("/v1/videos/{long}");

@@ -104,7 +104,8 @@ fn pictures_come_to_life() {
     let (sent, inside) = (content(&sent), content(&inside));
     assert!(sent == inside, "the same picture and seed made different videos");
     // The first frame is the picture as the autoencoder renders it.
-    let first = &frames(&sent).frames()[0];
+    let clip = frames(&sent);
+    let first = &clip.frames()[0];
     let off = first.rgb().iter().zip(picture.rgb()).map(|(made, given)| f64::from(made.abs_diff(*given))).sum::<f64>();
     assert!(off / (first.rgb().len() as f64) < 30.0, "{off}");
 }

@@ -70,6 +70,11 @@ impl Remote {
         &self.url
     }
 
+    /// Looks whether it is there and lets one in, before anything large is sent.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.ask("GET", "/v1/models", (String::new(), SendBody::none())).map(drop)
+    }
+
     /// Asks for a video.
     pub fn submit(&self, order: &RemoteOrder, seed: u64) -> anyhow::Result<RemoteVideo> {
         let (kind, mut body) = order.form(seed)?;
@@ -128,6 +133,13 @@ impl Remote {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> anyhow::Error {
+        use io::ErrorKind::{BrokenPipe, ConnectionReset};
+        if matches!(error, ureq::Error::Io(error) if matches!(error.kind(), BrokenPipe | ConnectionReset)) {
+            return anyhow!(
+                "{} broke off while it was asked; it may take smaller files only (--max-upload there)",
+                self.url
+            );
+        }
         anyhow!(
             "{} does not answer: {error}; start one there with `misora serve`, or name another with --server",
             self.url

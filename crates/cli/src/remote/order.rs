@@ -52,6 +52,11 @@ impl RemoteOrder {
         self.fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Looks whether its files can be read.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.files.iter().try_for_each(|(_, path)| open(path).map(drop))
+    }
+
     /// The form for one seed: its type, and the form itself, whose files are read as they are sent.
     pub fn form(&self, seed: u64) -> anyhow::Result<(String, Box<dyn Read>)> {
         let mut texts = String::new();
@@ -60,7 +65,7 @@ impl RemoteOrder {
         }
         let mut form: Box<dyn Read> = Box::new(Cursor::new(texts));
         for (name, path) in &self.files {
-            let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let file = open(path)?;
             let head = format!(
                 "--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{name}\"; filename=\"{name}\"\r\n\
                  content-type: application/octet-stream\r\n\r\n"
@@ -70,6 +75,10 @@ impl RemoteOrder {
         let form = form.chain(Cursor::new(format!("--{BOUNDARY}--\r\n")));
         Ok((format!("multipart/form-data; boundary={BOUNDARY}"), Box::new(form)))
     }
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    File::open(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

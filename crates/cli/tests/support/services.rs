@@ -17,7 +17,8 @@ pub fn installed(test: &str) -> Option<(PathBuf, PathBuf)> {
     let named = |variable: &str, how: &str| match env::var_os(variable) {
         Some(found) => Some(PathBuf::from(found)),
         None => {
-            println!("SKIPPED {test}: {variable} is not set. {how}");
+            // Unlike `println!`, this is seen although the test passes.
+            writeln!(std::io::stderr(), "SKIPPED {test}: {variable} is not set. {how}").unwrap();
             None
         }
     };

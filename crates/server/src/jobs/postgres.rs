@@ -99,7 +99,14 @@ impl Postgres {
             Some(client) => client,
             None => self.connect()?,
         };
-        work(taken.client.insert(client))
+        let worked = work(taken.client.insert(client));
+        if matches!(&worked, Err(ServerError::Database(error)) if error.code().is_none()) {
+            // Nothing came back, and most likely the other connections have broken too.
+            taken.client = None;
+            let broken = std::mem::take(&mut self.pool().resting);
+            self.pool().open -= broken.len();
+        }
+        worked
     }
 
     /// A connection that works, or leave to make one.

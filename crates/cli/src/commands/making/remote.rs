@@ -68,6 +68,8 @@ impl Making {
         let look = self.look.open()?;
         // The first Ctrl-C only asks: the server is told that nobody waits any more.
         let _careful = Careful::begin();
+        order.check()?;
+        remote.check()?;
         let mut asked = Vec::new();
         let made = self.await_all(remote, &order, (&outputs, look), &mut asked);
         if made.is_err() {
