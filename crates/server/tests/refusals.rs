@@ -27,7 +27,7 @@ fn wrong_fields() -> Vec<(Value, &'static str, &'static str)> {
         (json!({ "size": "99999x64" }), "size", "invalid_value"),
         (json!({ "size": "-64x64" }), "size", "invalid_value"),
         (json!({ "size": "1024x1024", "num_frames": 1025 }), "size", "invalid_value"),
-        (json!({ "width": 64 }), "height", "invalid_value"),
+        (json!({ "width": 64 }), "size", "invalid_value"),
         (json!({ "width": 64, "height": 64 }), "size", "invalid_value"),
         (json!({ "seconds": "0.3" }), "seconds", "invalid_value"),
         (json!({ "seconds": -4 }), "seconds", "invalid_value"),

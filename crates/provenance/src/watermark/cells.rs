@@ -33,6 +33,7 @@ pub(super) struct Cells {
 }
 
 impl Cells {
+    /// Spreads the message's bits and draws the waves, as the key says.
     pub fn new(key: &WatermarkKey) -> Self {
         let mut random = ChaCha8Rng::from_seed(key.0);
         random.set_stream(1);

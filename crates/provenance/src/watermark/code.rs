@@ -35,13 +35,13 @@ pub(super) fn decode(soft: &[f32]) -> Vec<bool> {
     let mut choices = vec![[false; STATES]; steps];
     for (soft, choices) in soft.chunks_exact(GENERATORS.len()).zip(&mut choices) {
         let mut next = [f32::NEG_INFINITY; STATES];
-        for state in 0..STATES {
+        for (state, before) in scores.iter().enumerate() {
             for bit in 0..2 {
                 let window = bit << MEMORY | state;
                 let gain = |(&generator, &soft): (&u32, &f32)| {
                     if (window as u32 & generator).count_ones() % 2 == 1 { soft } else { -soft }
                 };
-                let score = scores[state] + GENERATORS.iter().zip(soft).map(gain).sum::<f32>();
+                let score = before + GENERATORS.iter().zip(soft).map(gain).sum::<f32>();
                 let to = window >> 1;
                 if score > next[to] {
                     next[to] = score;

@@ -38,6 +38,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Chooses waves and their phases, as the key says.
     pub fn new(key: &WatermarkKey) -> Self {
         let mut waves = Vec::new();
         let most = MOST_TURNS as i32;
@@ -62,6 +63,7 @@ impl Layout {
 }
 
 impl Wave {
+    /// Turns along the short side of a picture.
     pub fn turns(self) -> f32 {
         ((self.across * self.across + self.down * self.down) as f32).sqrt()
     }
