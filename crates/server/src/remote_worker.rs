@@ -50,6 +50,7 @@ impl RemoteWorker {
             files,
             generator,
             live: Arc::new(Live::default()),
+            is_seen: false,
             bell: Arc::new(Bell::default()),
             metrics: Arc::new(Metrics::new().map_err(|error| ServerError::Start(std::io::Error::other(error)))?),
             limits,

@@ -79,6 +79,7 @@ impl Server {
             files: Arc::clone(&app.files),
             generator: Arc::clone(&app.generator),
             live: Arc::clone(&app.live),
+            is_seen: true,
             bell: Arc::clone(&app.bell),
             metrics: Arc::clone(&app.metrics),
             limits: app.limits,

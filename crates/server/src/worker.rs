@@ -43,6 +43,8 @@ pub(crate) struct Worker {
     pub(crate) files: Arc<Files>,
     pub(crate) generator: SharedGenerator,
     pub(crate) live: Arc<Live>,
+    /// Whether anybody could look at what forms: a worker without a server works unseen.
+    pub(crate) is_seen: bool,
     pub(crate) bell: Arc<Bell>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: ServerLimits,
@@ -250,12 +252,13 @@ impl Progress for JobProgress<'_> {
     }
 
     fn wants_preview(&self) -> bool {
-        // Nobody watches a worker without a server.
-        self.told.is_watched()
+        self.worker.is_seen
     }
 
     fn preview(&mut self, clip: &Clip) {
-        if let Ok(gif) = encode_gif(clip) {
+        if self.told.is_watched()
+            && let Ok(gif) = encode_gif(clip)
+        {
             self.told.tell(|moment| moment.preview = Some(Arc::new(gif)));
         }
     }
