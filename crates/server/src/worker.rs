@@ -30,8 +30,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How soon the store hears how far a job is, and at the latest whether it is still the worker's own.
 const SOON: Duration = Duration::from_millis(250);
 const AT_THE_LATEST: Duration = Duration::from_secs(1);
-/// How often a bucket that is away is tried, each time with patience of its own.
-const MOST_UPLOADS: usize = 30;
+/// How long a bucket that is away is waited for.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(600);
 /// How far a job is when its frames begin to be decoded, of 100.
 const SAMPLED: usize = 90;
 const DECODED: usize = 99;
@@ -141,19 +141,19 @@ impl Worker {
 
     /// Puts what was made where it is kept; a bucket that is away is waited for.
     fn publish(&self, job: &Job, made: &TempDir, keeping: &Keeping) -> Result<(), GenerationError> {
-        for _ in 1..MOST_UPLOADS {
+        let begun = Instant::now();
+        loop {
             match publish(&self.files, job, made) {
-                Err(error) if self.files.are_elsewhere() => {
-                    tracing::warn!(%error, "a file could not be kept; trying again")
+                Err(error) if self.files.are_elsewhere() && begun.elapsed() < UPLOAD_PATIENCE => {
+                    tracing::warn!(%error, "a file could not be kept; trying again");
                 }
                 published => return published,
             }
             if keeping.lost.load(Ordering::SeqCst) || self.stopped.load(Ordering::SeqCst) {
                 return Err(GenerationError::Interrupted);
             }
-            thread::sleep(PAUSE);
+            thread::sleep(2 * PAUSE);
         }
-        publish(&self.files, job, made)
     }
 
     /// Tries again: hours of work should not be lost to a store that is away, for a moment or for longer.

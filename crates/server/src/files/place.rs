@@ -73,7 +73,9 @@ pub(crate) fn make_folder(path: &Folder) -> Result<(), ServerError> {
 }
 
 pub(super) fn wrong(place: &str, problem: &dyn std::fmt::Display) -> ServerError {
-    ServerError::FilesPlace { place: place.to_owned(), problem: problem.to_string() }
+    // A store's own answer may have several lines.
+    let problem = problem.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    ServerError::FilesPlace { place: place.to_owned(), problem }
 }
 
 #[cfg(test)]
