@@ -64,7 +64,7 @@ impl Site {
             self.log(log, id).iter().any(|line| line["message"] == "video begun" && line["attempt"] == attempt)
         };
         loop {
-            if let Some(number) = logs.iter().position(|log| has_begun(log)) {
+            if let Some(number) = logs.iter().position(has_begun) {
                 return number;
             }
             assert!(begun.elapsed() < PATIENCE, "nobody began attempt {attempt}");

@@ -18,7 +18,8 @@ pub fn installed(test: &str) -> Option<(PathBuf, PathBuf)> {
         Some(found) => Some(PathBuf::from(found)),
         None => {
             // Unlike `println!`, this is seen although the test passes.
-            writeln!(std::io::stderr(), "SKIPPED {test}: {variable} is not set. {how}").unwrap();
+            let line = format!("SKIPPED {test}: {variable} is not set. {how}\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
             None
         }
     };

@@ -144,7 +144,7 @@ impl Watching {
                 }
                 let moment = self.moments.as_mut().map(|moments| moments.borrow_and_update().clone());
                 // Of a worker elsewhere, the store says how far it is.
-                self.tell(moment.unwrap_or_else(|| Moment { advance: job.advance, preview: None }));
+                self.tell(moment.unwrap_or(Moment { advance: job.advance, preview: None }));
             }
             Status::Completed | Status::Failed => {
                 self.ended = true;
