@@ -64,6 +64,7 @@ pub use abilities::{Abilities, ImageUse};
 pub use camera::CameraPath;
 pub use denoiser::ModelDenoiser;
 pub use device::DeviceKind;
+pub use diffusion::Sampler;
 pub use edit::Edit;
 pub use error::GenerationError;
 pub use frame_stream::FrameStream;

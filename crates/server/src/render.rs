@@ -1,17 +1,20 @@
 //! A job becomes files.
 
-use generation::{GenerationError, Progress, VideoGenerator, tasks::Assembly};
+use std::{collections::BTreeMap, io, path::PathBuf};
+
+use generation::{GenerationError, Progress, VideoGenerator};
+use tempfile::TempDir;
 use video::{Clip, Frame, ReadLimits, VideoError, VideoWriter, contact_sheet, write_clip};
 
 use crate::{
-    files::{Files, Variant},
+    files::{Files, Local, Variant},
     jobs::Job,
 };
 
 /// Pictures along each side of the sheet.
 const SHEET_SIDE: usize = 4;
 
-/// Makes a job's video, thumbnail and sheet, and puts them on the disk under the number of this attempt.
+/// Makes a job's video, thumbnail and sheet in a folder of this machine, by the names that they are to have.
 ///
 /// # Errors
 /// [`GenerationError::Interrupted`] when `progress` wants to stop, and whatever goes wrong on the way.
@@ -20,20 +23,17 @@ pub(crate) fn render(
     job: &Job,
     (files, limits): (&Files, &ReadLimits),
     progress: &mut dyn Progress,
-) -> Result<(), GenerationError> {
-    let place = |variant: Variant| files.path(&job.id, &variant.file_name(job.attempt));
-    let video = place(Variant::Video);
-    let disk = |source| {
-        let hint = "check the disk of the server".to_owned();
-        VideoError::Write { path: video.clone(), hint, source }
-    };
-    files.clear(&job.id).map_err(disk)?;
-    let prepared = job.order.prepare(generator, &|name| files.path(&job.id, name), limits)?;
-    let plan = &prepared.plan;
+) -> Result<TempDir, GenerationError> {
+    let folder = files.scratch_folder().map_err(|error| kept(job, error))?;
+    let place = |variant: Variant| folder.path().join(variant.file_name(job.attempt));
+    let inputs = job.order.task.inputs().into_iter().map(|name| Ok((name, files.bring(&job.id, name)?)));
+    let inputs: BTreeMap<&str, Local> = inputs.collect::<io::Result<_>>().map_err(|error| kept(job, error))?;
+    let find = |name: &str| inputs.get(name).map_or_else(PathBuf::new, |input| input.to_path_buf());
+    let prepared = job.order.prepare(generator, &find, limits)?;
+    let (resolution, frame_rate) = (prepared.resolution(), prepared.frame_rate());
     // A place that cannot be written to is better known before the work than after.
-    let mut writer = VideoWriter::create(&video, plan.resolution, plan.frame_rate)?;
-    let latents = plan.sample(generator, &prepared.request, (job.order.seed, progress))?;
-    let shown = evenly_spaced(plan.num_frames());
+    let mut writer = VideoWriter::create(&place(Variant::Video), resolution, frame_rate)?;
+    let shown = evenly_spaced(prepared.num_frames());
     let mut pictures: Vec<Frame> = Vec::with_capacity(shown.len());
     let mut write = |frame: Frame| {
         let number = writer.frame_count();
@@ -43,16 +43,31 @@ pub(crate) fn render(
         }
         Ok(())
     };
-    let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
-    generator.decode(latents, &mut |frame| assembly.add(frame, &mut write), progress)?;
+    prepared.make((generator, job.order.seed), &mut write, progress)?;
     writer.finish()?;
-    let still = |picture: Frame, variant| write_clip(&Clip::new(vec![picture], plan.frame_rate)?, &place(variant));
-    let rows = pictures.chunks(SHEET_SIDE).map(|row| Clip::new(row.to_vec(), plan.frame_rate));
+    let still = |picture: Frame, variant| write_clip(&Clip::new(vec![picture], frame_rate)?, &place(variant));
+    let rows = pictures.chunks(SHEET_SIDE).map(|row| Clip::new(row.to_vec(), frame_rate));
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     still(contact_sheet(&rows.iter().collect::<Vec<_>>(), SHEET_SIDE)?, Variant::Spritesheet)?;
     still(pictures.swap_remove(pictures.len() / 2), Variant::Thumbnail)?;
-    files.settle(&job.id).map_err(disk)?;
-    Ok(())
+    Ok(folder)
+}
+
+/// Puts what was made where it is kept.
+///
+/// # Errors
+/// [`GenerationError::Video`] when it cannot be kept.
+pub(crate) fn publish(files: &Files, job: &Job, made: &TempDir) -> Result<(), GenerationError> {
+    Variant::ALL.into_iter().try_for_each(|variant| {
+        let name = variant.file_name(job.attempt);
+        files.keep(&job.id, &name, &made.path().join(&name)).map_err(|error| kept(job, error).into())
+    })
+}
+
+/// What is said of a file that cannot be kept or found.
+fn kept(job: &Job, source: io::Error) -> VideoError {
+    let hint = "check the disk of the server, or the bucket".to_owned();
+    VideoError::Write { path: PathBuf::from(job.id.as_str()), hint, source }
 }
 
 /// Numbers of frames from the first to the last.

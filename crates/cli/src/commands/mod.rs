@@ -13,6 +13,7 @@ mod guide_choice;
 mod info;
 mod inpaint;
 mod keys;
+mod log_choice;
 mod long;
 mod loops;
 mod making;
@@ -28,9 +29,12 @@ mod recut;
 mod remix;
 mod sampling_choice;
 mod serve;
+mod server_choice;
+mod shared_choice;
 mod source;
 mod storyboard;
 mod train;
+mod worker;
 mod worlds;
 
 use clap::Subcommand;
@@ -58,6 +62,7 @@ pub enum Command {
     Evaluate(evaluate::Evaluate),
     Module(module::Module),
     Serve(serve::Serve),
+    Worker(worker::Worker),
     Keys(keys::Keys),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -86,6 +91,7 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Module(command) => command.run(),
             Self::Serve(command) => command.run(),
+            Self::Worker(command) => command.run(),
             Self::Keys(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Completions(command) => command.run(),

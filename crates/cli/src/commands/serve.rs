@@ -1,14 +1,16 @@
 //! `misora serve`.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
-use server::{Anything, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook};
+use clap::Args;
+use server::{Anything, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook, Work};
 
 use super::{
+    log_choice::LogChoice,
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
+    shared_choice::SharedChoice,
 };
 use crate::{
     interrupt::{self, Careful},
@@ -25,6 +27,7 @@ Examples:
   misora serve
   misora serve --listen 127.0.0.1:9000 --data ~/videos --model Wan-AI/Wan2.1-T2V-1.3B-Diffusers
   misora keys add studio --data videos && misora serve --listen 0.0.0.0:8080 --data videos
+  misora serve --database postgres://misora:secret@db/misora --files s3://videos/misora --no-worker
 
 Jobs outlive the server: killed and started again, it goes on with what it had taken. Beyond this machine it answers only
 with keys, see `misora keys`. For programs: `OPENAI_BASE_URL=http://127.0.0.1:8080/v1`.")]
@@ -35,6 +38,15 @@ pub struct Serve {
     /// The folder of its jobs and videos
     #[arg(long, value_name = "DIR", default_value = "misora-data")]
     data: PathBuf,
+    #[command(flatten)]
+    shared: SharedChoice,
+    /// Make no videos here: leave all to `misora worker` elsewhere
+    #[arg(long)]
+    no_worker: bool,
+    /// Others take over a job when its worker has said nothing for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=3600),
+        hide_short_help = true)]
+    lease: u64,
     #[command(flatten)]
     model: ModelChoice,
     #[command(flatten)]
@@ -56,36 +68,30 @@ pub struct Serve {
     /// Most jobs that wait at a time
     #[arg(long, value_name = "JOBS", default_value_t = 1000)]
     max_queued: u64,
-    /// How the log is written, to standard error
-    #[arg(long, default_value = "text")]
-    log: Log,
-    /// Log every request
-    #[arg(long)]
-    verbose: bool,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Log {
-    /// Lines for people
-    Text,
-    /// One JSON object in each line
-    Json,
+    #[command(flatten)]
+    log: LogChoice,
 }
 
 impl Serve {
     pub fn run(self) -> anyhow::Result<()> {
-        self.begin_log()?;
+        self.log.begin()?;
+        let shared = self.shared.shared()?;
+        if self.no_worker && shared.is_none() {
+            bail!("with --no-worker somebody else makes the videos: name --database and --files, which workers share");
+        }
         let webhook = self.webhook.as_deref().map(webhook).transpose()?;
         let (generator, _) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
         let limits = ServerLimits {
             body_bytes: self.max_upload * 1_000_000,
             queued: self.max_queued,
+            lease: Duration::from_secs(self.lease),
             ..ServerLimits::default()
         };
         let server = Server::open(ServerConfig {
             listen: self.listen,
             data: self.data,
+            shared,
+            work: if self.no_worker { Work::Elsewhere } else { Work::Here },
             generator: Arc::from(generator),
             machine: self.model.machine(),
             policy: Arc::new(Anything),
@@ -97,20 +103,6 @@ impl Serve {
         let _careful = Careful::begin();
         print::line(format!("misora listens on http://{}", server.address()))?;
         Ok(server.run(interrupt::requested)?)
-    }
-
-    fn begin_log(&self) -> anyhow::Result<()> {
-        let level = if self.verbose {
-            tracing_subscriber::filter::LevelFilter::DEBUG
-        } else {
-            tracing_subscriber::filter::LevelFilter::INFO
-        };
-        let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
-        let begun = match self.log {
-            Log::Text => log.with_ansi(false).try_init(),
-            Log::Json => log.json().flatten_event(true).try_init(),
-        };
-        begun.map_err(|error| anyhow::anyhow!("the log cannot be written: {error}"))
     }
 }
 

@@ -61,6 +61,16 @@ impl Storyboard {
         let text = read(&self.story)?;
         let file = StoryFile::parse(&text).with_context(|| self.story.display().to_string())?;
         let folder = self.story.parent().unwrap_or(Path::new(""));
+        if let Some(server) = self.making.remote()? {
+            let order = self.making.order("/v1/videos/storyboards")?.field("story", Some(&text)).size(self.size);
+            let order = order.field("fit", self.fit.map(Fit::name));
+            let media = file.media().into_iter().enumerate();
+            let order = media
+                .fold(order, |order, (number, (_, path))| order.file(format!("media_{number}"), &folder.join(path)));
+            let name = self.story.file_stem().unwrap_or_default().to_string_lossy();
+            let target = target.unwrap_or_else(|| Target::from_prompt(&name));
+            return self.making.run_on_server(&server, Some(target), order);
+        }
         let media = read_media(&file, folder)?;
         let inputs: Vec<PathBuf> = file.media().into_iter().map(|(_, path)| folder.join(path)).collect();
         let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();

@@ -15,7 +15,12 @@ use super::{
     video::Video,
     wishes::Shape,
 };
-use crate::{VideoId, files::Files, http::guard::Caller, order::OrderTask};
+use crate::{
+    VideoId,
+    files::Files,
+    http::guard::Caller,
+    order::{OrderTask, count_media},
+};
 
 const REMIX_STRENGTH: f32 = 0.6;
 const PASSAGE_SECONDS: f64 = 1.0;
@@ -63,7 +68,10 @@ pub(crate) async fn create(State(app): State<Shared>, Extension(caller): Extensi
     let picture = upload::picture(&app, &mut parts.fields, "input_reference").await?;
     let task = match &picture {
         None => OrderTask::Imagine,
-        Some(_) => OrderTask::Animate { picture: Files::input_name(0) },
+        Some(_) => {
+            let at = parts.fields.parsed("at", "the number of a frame from 0")?.unwrap_or(0);
+            OrderTask::Animate { picture: Files::input_name(0), at }
+        }
     };
     parts.submit(&app, (task, Shape::Free), (picture.into_iter().collect(), None)).await
 }
@@ -97,13 +105,18 @@ pub(crate) async fn remix(
 pub(crate) async fn edit(State(app): State<Shared>, Extension(caller): Extension<Caller>, request: Request) -> Made {
     let mut parts = Parts::read(&app, caller, request).await?;
     let (clip, id) = upload::clip(&app, &parts.caller, &mut parts.fields, "video").await?;
-    let (task, inputs) = match parts.fields.file("mask") {
-        None => (remixed(&mut parts.fields)?, vec![clip]),
-        Some(mask) => {
-            let task = OrderTask::Inpaint { clip: Files::input_name(0), mask: Files::input_name(1) };
-            (task, vec![clip, Input::Sent(mask)])
-        }
+    let (from, to) = (parts.seconds("from")?, parts.seconds("to")?);
+    let (mask, rectangle) = (parts.fields.file("mask"), rectangle(&mut parts.fields)?);
+    if mask.is_some() && rectangle.is_some() {
+        return Err(ApiError::field("box", "give either mask or box"));
+    }
+    let task = if mask.is_some() || rectangle.is_some() || from.is_some() || to.is_some() {
+        let mask = mask.is_some().then(|| Files::input_name(1));
+        OrderTask::Inpaint { clip: Files::input_name(0), mask, rectangle, from: from.unwrap_or(0.0), to }
+    } else {
+        remixed(&mut parts.fields)?
     };
+    let inputs = [clip].into_iter().chain(mask.map(Input::Sent)).collect();
     parts.submit(&app, (task, Shape::OfClip), (inputs, id)).await
 }
 
@@ -158,9 +171,41 @@ pub(crate) async fn blend(State(app): State<Shared>, Extension(caller): Extensio
     parts.submit(&app, (task, Shape::OfClip), (vec![first, second], id)).await
 }
 
+/// Tell a story in several shots.
+#[utoipa::path(
+    post, path = "/v1/videos/storyboards", tag = "videos",
+    request_body(content(
+        (super::openapi::TellStory = "multipart/form-data"), (super::openapi::TellStory = "application/json"))),
+    responses((status = 200, body = Video), (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)),
+)]
+pub(crate) async fn storyboard(
+    State(app): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Made {
+    let mut parts = Parts::read(&app, caller, request).await?;
+    let story = parts.fields.needed_text("story")?;
+    let wrong = |error: generation::GenerationError| ApiError::field("story", error.to_string());
+    let names: Vec<String> = (0..count_media(&story).map_err(wrong)?).map(|number| format!("media_{number}")).collect();
+    let sent = |name: &String| parts.fields.file(name).map(Input::Sent).ok_or_else(|| super::fields::missing(name));
+    let inputs: Vec<Input> = names.iter().map(sent).collect::<Result<_, _>>()?;
+    let media = (0..inputs.len()).map(Files::input_name).collect();
+    parts.submit(&app, (OrderTask::Story { story, media }, Shape::OfClip), (inputs, None)).await
+}
+
 /// Characters, which no model here knows.
 pub(crate) async fn character() -> ApiError {
     unsupported("no model here keeps a character from video to video; begin with a picture of it as input_reference")
+}
+
+/// The region that is imagined anew.
+fn rectangle(fields: &mut Fields) -> Result<Option<[u32; 4]>, ApiError> {
+    let Some(text) = fields.text("box")? else { return Ok(None) };
+    let sides: Option<Vec<u32>> = text.split(',').map(|side| side.trim().parse().ok()).collect();
+    let sides = sides.and_then(|sides| sides.try_into().ok());
+    let wrong =
+        || ApiError::field("box", "it is left edge, upper edge, width and height in pixels, such as \"40,30,64,64\"");
+    sides.map(Some).ok_or_else(wrong)
 }
 
 /// How much of a clip is imagined anew.

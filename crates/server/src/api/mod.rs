@@ -52,6 +52,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/videos/extensions", post(make::extend))
         .route("/videos/loops", post(make::make_loop))
         .route("/videos/blends", post(make::blend))
+        .route("/videos/storyboards", post(make::storyboard))
         .route("/videos/characters", post(make::character))
         .route("/videos/{id}", get(read::look).delete(read::delete))
         .route("/videos/{id}/remix", post(make::remix))

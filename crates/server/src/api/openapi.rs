@@ -18,7 +18,7 @@ pub(crate) async fn document() -> Json<utoipa::openapi::OpenApi> {
 #[openapi(
     info(title = "misora", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
-        make::create, make::remix, make::edit, make::extend, make::make_loop, make::blend, read::list, read::look,
+        make::create, make::remix, make::edit, make::extend, make::make_loop, make::blend, make::storyboard, read::list, read::look,
         read::cancel, read::delete, content::content, events::events, about::models, about::health, about::metrics,
     ),
     components(schemas(ErrorBody)),
@@ -66,6 +66,16 @@ struct Common {
     fps: Option<String>,
     num_inference_steps: Option<u32>,
     guidance_scale: Option<f32>,
+    /// Noise levels between which guidance acts, such as `0.2-0.9`.
+    guidance_interval: Option<String>,
+    /// How much of a half-size outline is imagined anew at full size, above 0 and at most 1, which is without an outline.
+    outline_strength: Option<f32>,
+    /// How the steps are taken, such as `euler`.
+    sampler: Option<String>,
+    /// Where the camera goes, such as `pan left 14, dolly in 1.5`, for models that follow it.
+    camera: Option<String>,
+    /// Where things go, one on each line, such as `red ball: 0.2,0.5 -> 0.8,0.5`.
+    motions: Option<String>,
     /// What becomes of pictures of another shape: `crop`, `pad` or `stretch`.
     fit: Option<String>,
     seed: Option<u64>,
@@ -77,10 +87,16 @@ struct Common {
 #[derive(Serialize, ToSchema)]
 pub(super) struct CreateVideo {
     input_reference: Option<PictureReference>,
+    /// Which frame that picture is: 0 unless said, or a multiple of 4.
+    at: Option<u32>,
     /// Length from the first frame to the last, such as `"4"`.
     seconds: Option<String>,
     /// Number of frames, instead of seconds.
     num_frames: Option<u32>,
+    /// Makes the video in windows of so many seconds; what is too long to be made at once is made so anyway.
+    window_seconds: Option<f64>,
+    /// How far what a window goes on from is noised, from 0 to 0.5.
+    anti_drift: Option<f32>,
     #[serde(flatten)]
     common: Common,
 }
@@ -101,7 +117,14 @@ pub(super) struct EditVideo {
     video: VideoReference,
     /// In a form: a picture or video, white where the region is.
     mask: Option<Vec<u8>>,
-    /// Without a mask: how much is imagined anew, above 0 and at most 1.
+    /// The region as left edge, upper edge, width and height in pixels, such as `40,30,64,64`.
+    #[serde(rename = "box")]
+    rectangle: Option<String>,
+    /// When the region begins, in seconds.
+    from: Option<f64>,
+    /// When it ends.
+    to: Option<f64>,
+    /// Without a region: how much is imagined anew, above 0 and at most 1.
     strength: Option<f32>,
     #[serde(flatten)]
     common: Common,
@@ -142,4 +165,17 @@ pub(super) struct BlendVideos {
     seconds: Option<String>,
     #[serde(flatten)]
     common: Common,
+}
+
+/// A story in several shots, along a time line.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TellStory {
+    /// The story in TOML, as `misora storyboard` reads it.
+    story: String,
+    /// The first file that it names; `media_1` is the second, and so on, each once.
+    media_0: Option<Vec<u8>>,
+    /// Width and height, such as `128x128`.
+    size: Option<String>,
+    seed: Option<u64>,
+    num_inference_steps: Option<u32>,
 }

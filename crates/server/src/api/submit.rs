@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use axum::http::{HeaderMap, StatusCode};
+use generation::GenerationError;
 
 use super::{
     error::ApiError,
@@ -86,9 +87,8 @@ fn take(app: &App, draft: Draft) -> Result<Job, ApiError> {
 }
 
 fn keep(app: &App, new: &NewJob, inputs: &[Input]) -> Result<Job, ApiError> {
-    app.files.begin(&new.id).map_err(|error| full(&error))?;
     for (number, input) in inputs.iter().enumerate() {
-        app.files.keep(&new.id, &Files::input_name(number), &input.path()).map_err(|error| full(&error))?;
+        app.files.keep(&new.id, &Files::input_name(number), input.path()).map_err(|error| full(&error))?;
     }
     Ok(app.store.add(new, app.limits.queued)?)
 }
@@ -105,15 +105,23 @@ fn check_policy(app: &App, order: &Order) -> Result<(), ApiError> {
 fn check_order(app: &App, order: &Order, inputs: &[Input]) -> Result<(String, String), ApiError> {
     let find = |name: &str| {
         let numbered = inputs.iter().enumerate().find(|(number, _)| Files::input_name(*number) == name);
-        numbered.map_or_else(PathBuf::new, |(_, input)| input.path())
+        numbered.map_or_else(PathBuf::new, |(_, input)| input.path().to_owned())
     };
     let checked = order.prepare(&*app.generator, &find, &app.limits.read).and_then(|prepared| {
         if let Some(machine) = app.machine {
-            app.generator.check_memory(&prepared.request, machine)?;
+            prepared.check_memory(&*app.generator, machine)?;
         }
-        Ok((prepared.plan.resolution.to_string(), prepared.seconds()))
+        Ok(prepared)
     });
-    checked.map_err(|error| wishes::refused(&error, app.files.without_places(&error.to_string()), &order.task))
+    let refused =
+        |error: GenerationError| wishes::refused(&error, app.files.without_places(&error.to_string()), &order.task);
+    let prepared = checked.map_err(refused)?;
+    let (size, frames, most) = (prepared.resolution(), prepared.num_frames(), app.limits.read);
+    if frames > most.max_frames || (3 * size.pixel_count()).saturating_mul(frames) as u64 > most.max_clip_bytes {
+        let message = format!("{frames} frames of {size} are more than this server makes at a time; ask for less");
+        return Err(ApiError::field(if frames > most.max_frames { "seconds" } else { "size" }, message));
+    }
+    Ok((size.to_string(), prepared.seconds()))
 }
 
 /// A call that this server does not answer, and why.

@@ -1,11 +1,11 @@
 //! Fields to orders.
 
 use axum::http::StatusCode;
-use generation::{GenerationError, VideoGenerator};
+use generation::{GenerationError, Sampler, VideoGenerator};
 use video::{Fit, FrameRate, Resolution, VideoError};
 
 use super::{error::ApiError, fields::Fields};
-use crate::order::{Order, OrderTask};
+use crate::order::{Order, OrderTask, words_of};
 
 /// Models of the hosted service, whose names its clients send whatever answers.
 const ALIASES: [&str; 2] = ["sora-2", "sora-2-pro"];
@@ -27,23 +27,30 @@ pub(crate) fn order(
     generator: &dyn VideoGenerator,
 ) -> Result<(Order, i32), ApiError> {
     check_model(fields, generator)?;
+    let prompt = match &task {
+        OrderTask::Story { story, .. } => {
+            words_of(story).map_err(|error| ApiError::field("story", error.to_string()))?
+        }
+        _ => fields.needed_text("prompt")?,
+    };
+    // What JavaScript can say too.
+    let seed = fields.parsed("seed", "a whole number from 0")?.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let mut order = Order {
-        task,
-        prompt: fields.needed_text("prompt")?,
         negative_prompt: fields.text("negative_prompt")?,
         size: size(fields)?,
-        seconds: None,
-        num_frames: None,
-        frame_rate: None,
         num_inference_steps: fields.parsed("num_inference_steps", "a number of steps, such as 20")?,
         guidance_scale: fields.parsed("guidance_scale", "a number, such as 4")?,
+        guidance_interval: interval(fields)?,
+        outline_strength: fields.parsed("outline_strength", "a number above 0 and at most 1")?,
+        sampler: fields.text("sampler")?,
+        camera: fields.text("camera")?,
+        motions: fields.text("motions")?.map_or_else(Vec::new, |lines| lines.lines().map(str::to_owned).collect()),
         fit: fields.text("fit")?,
-        seed: match fields.parsed("seed", "a whole number from 0")? {
-            Some(seed) => seed,
-            // What JavaScript can say too.
-            None => u64::from(rand::random::<u32>()),
-        },
+        ..Order::new(task, prompt, seed)
     };
+    if let Some(sampler) = &order.sampler {
+        sampler.parse::<Sampler>().map_err(|error| ApiError::field("sampler", error.to_string()))?;
+    }
     if let Some(fit) = &order.fit {
         fit.parse::<Fit>().map_err(|error| ApiError::field("fit", error.to_string()))?;
     }
@@ -55,6 +62,10 @@ pub(crate) fn order(
         order.num_frames = fields.parsed("num_frames", "a number of frames, such as 33")?;
         if order.seconds.is_some() && order.num_frames.is_some() {
             return Err(ApiError::field("num_frames", "give either seconds or num_frames"));
+        }
+        if order.task == OrderTask::Imagine {
+            order.window_seconds = fields.parsed("window_seconds", "a number of seconds")?;
+            order.anti_drift = fields.parsed("anti_drift", "a number from 0 to 0.5")?;
         }
     }
     if fields.parsed::<f64>("flow_shift", "a number")?.is_some() {
@@ -80,6 +91,14 @@ fn check_model(fields: &mut Fields, generator: &dyn VideoGenerator) -> Result<()
     }
 }
 
+fn interval(fields: &mut Fields) -> Result<Option<[f32; 2]>, ApiError> {
+    let Some(text) = fields.text("guidance_interval")? else { return Ok(None) };
+    let levels =
+        text.split_once('-').and_then(|(low, high)| Some([low.trim().parse().ok()?, high.trim().parse().ok()?]));
+    let wrong = || ApiError::field("guidance_interval", "it is two noise levels, such as \"0.2-0.9\"");
+    levels.map(Some).ok_or_else(wrong)
+}
+
 fn size(fields: &mut Fields) -> Result<Option<[u32; 2]>, ApiError> {
     let what = "a number of pixels";
     let sides: (Option<u32>, Option<u32>) = (fields.parsed("width", what)?, fields.parsed("height", what)?);
@@ -100,6 +119,7 @@ fn size(fields: &mut Fields) -> Result<Option<[u32; 2]>, ApiError> {
 pub(crate) fn refused(error: &GenerationError, message: String, task: &OrderTask) -> ApiError {
     let given = match task {
         OrderTask::Animate { .. } => "input_reference",
+        OrderTask::Story { .. } => "story",
         _ => "video",
     };
     let field = match error {
@@ -112,6 +132,10 @@ pub(crate) fn refused(error: &GenerationError, message: String, task: &OrderTask
         GenerationError::Video(VideoError::FrameRate { .. }) => "fps",
         GenerationError::Image { .. } | GenerationError::Edit { .. } | GenerationError::Video(_) => given,
         GenerationError::Memory { .. } => "size",
+        GenerationError::Story { .. } => "story",
+        GenerationError::Long { .. } => "window_seconds",
+        GenerationError::Camera { .. } => "camera",
+        GenerationError::Motion { .. } => "motions",
         GenerationError::Diffusion(_) => "num_inference_steps",
         _ => return ApiError::new(StatusCode::BAD_REQUEST, "invalid_request", message),
     };

@@ -1,4 +1,12 @@
 //! What all commands that make videos share: their options, and the way from a request to files.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | `remote` | the same by a server elsewhere |
+//! | `report` | what is said of videos that were made |
+
+mod remote;
+mod report;
 
 use std::{
     path::{Path, PathBuf},
@@ -9,12 +17,15 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 use generation::{
     GenerationError, GenerationOptions, GenerationRequest, Machine, VideoGenerator,
-    tasks::{Assembly, Plan, Task},
+    tasks::{Assembly, Task},
 };
-use serde::Serialize;
 use serde_json::json;
-use video::{Clip, Frame, FrameRate, Resolution, VideoError, contact_sheet};
+use video::{Clip, Frame, VideoError, contact_sheet};
 use wan::transformer::Precision;
+
+use report::{Made, describe, report};
+
+pub use report::Outcome;
 
 use super::{
     guide_choice::GuideChoice,
@@ -22,6 +33,7 @@ use super::{
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
+    server_choice::ServerChoice,
 };
 use crate::{
     interrupt::Careful,
@@ -57,6 +69,8 @@ pub struct Making {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     count: u64,
     #[command(flatten)]
+    server: ServerChoice,
+    #[command(flatten)]
     model: ModelChoice,
     #[command(flatten)]
     look: LookChoice,
@@ -90,17 +104,6 @@ pub struct Loaded {
     pub signer: Signer,
 }
 
-/// How large, long and fast a finished video is.
-#[derive(Clone, Copy)]
-pub struct Outcome {
-    /// Size of the pictures.
-    pub resolution: Resolution,
-    /// Number of frames.
-    pub num_frames: usize,
-    /// Frames per second.
-    pub frame_rate: FrameRate,
-}
-
 /// Videos that are to be made.
 pub struct Production {
     /// Where they go.
@@ -129,14 +132,6 @@ pub struct Job<'a> {
     pub progress: &'a mut Generating,
 }
 
-/// One video that was made.
-#[derive(Serialize)]
-struct Made {
-    file: String,
-    seed: u64,
-    seconds_taken: f64,
-}
-
 impl Making {
     /// Where the video goes, if that was said.
     pub fn target(&self) -> anyhow::Result<Option<Target>> {
@@ -152,7 +147,7 @@ impl Making {
         Ok(GenerationOptions {
             negative_prompt: self.negative.clone(),
             camera: self.guide.camera()?,
-            motions: self.guide.motions.clone(),
+            motions: self.guide.motions(),
             ..self.sampling.options(prompt)
         })
     }
@@ -341,41 +336,4 @@ impl Making {
             "device": self.model.device_name(),
         })
     }
-}
-
-impl Outcome {
-    fn of(plan: &Plan) -> Self {
-        Self { resolution: plan.resolution, num_frames: plan.num_frames(), frame_rate: plan.frame_rate }
-    }
-
-    fn duration_secs(&self) -> f64 {
-        self.num_frames as f64 * self.frame_rate.frame_duration_secs()
-    }
-}
-
-fn report(
-    outcome: Outcome,
-    settings: serde_json::Value,
-    (made, sheet): (&[Made], Option<&Target>),
-) -> serde_json::Value {
-    json!({
-        "file": made[0].file,
-        "seed": made[0].seed,
-        "seconds_taken": made.iter().map(|made| made.seconds_taken).sum::<f64>(),
-        "size": outcome.resolution.to_string(),
-        "frames": outcome.num_frames,
-        "fps": outcome.frame_rate.to_string(),
-        "duration_secs": outcome.duration_secs(),
-        "settings": settings,
-        "videos": made,
-        "contact_sheet": sheet.map(Target::name),
-    })
-}
-
-fn describe(made: &Made, outcome: Outcome) -> String {
-    let length = match outcome.num_frames {
-        1 => "a still".to_owned(),
-        frames => format!("{frames} frames, {:.2} s at {} fps", outcome.duration_secs(), outcome.frame_rate),
-    };
-    format!("{}: {}, {length}, seed {}, made in {:.1} s", made.file, outcome.resolution, made.seed, made.seconds_taken)
 }
