@@ -9,6 +9,7 @@
 //! | `value` | options as text to what they mean |
 //! | `memory` | how much memory the machine can still give |
 //! | `progress` | bars with the time left, on a terminal only |
+//! | `remote` | a server elsewhere that makes the videos |
 //! | `preview` | pictures inside a terminal that can show them |
 //! | `interrupt` | Ctrl-C |
 //! | `look` | what a clip will look like, while it forms |
@@ -23,6 +24,7 @@ mod memory;
 mod preview;
 mod print;
 mod progress;
+mod remote;
 mod target;
 mod value;
 

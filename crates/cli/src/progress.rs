@@ -57,6 +57,11 @@ impl Generating {
         self.bar.println(text);
     }
 
+    /// Says in the bar what is waited for.
+    pub fn say(&self, text: &str) {
+        self.bar.set_message(text.to_owned());
+    }
+
     /// One more video is written.
     pub fn video_done(&mut self) {
         self.finished += 1;

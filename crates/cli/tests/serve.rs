@@ -7,73 +7,19 @@ mod support;
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
-    io::{BufRead, BufReader, Read},
-    os::unix::process::ExitStatusExt,
-    process::{Child, Command, Stdio},
+    fs,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use support::Place;
+use support::{
+    Place,
+    serving::{PATIENCE, Serving},
+};
 
-const JOBS: u64 = 6;
-const KILLS: u64 = 8;
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// A server as a process, with its log in a file.
-struct Serving {
-    child: Child,
-    base: String,
-}
-
-impl Serving {
-    fn start(place: &Place, log: &str) -> Self {
-        let arguments = ["serve", "--model", "model", "--listen", "127.0.0.1:0", "--data", "data", "--log", "json"];
-        let log = File::options().create(true).append(true).open(place.path(log)).unwrap();
-        let mut child = place.command(&arguments).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let base = line.trim().strip_prefix("misora listens on ").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, base }
-    }
-
-    /// Status and body of an answer; `None` when the server is gone.
-    fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)> {
-        let address = self.base.strip_prefix("http://").unwrap();
-        let mut stream = std::net::TcpStream::connect(address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        std::io::Write::write_all(&mut stream, head.as_bytes()).ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        let split = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-        let head = String::from_utf8_lossy(&answer[..split]).into_owned();
-        let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-        let body = answer.split_off(split + 4);
-        // A body that was cut short by the end of the server is no answer.
-        if length.is_some_and(|length: usize| length != body.len()) {
-            return None;
-        }
-        Some((head.split(' ').nth(1)?.parse().ok()?, body))
-    }
-
-    fn json(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Value> {
-        let (status, bytes) = self.ask(method, path, body)?;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&bytes));
-        Some(serde_json::from_slice(&bytes).unwrap())
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        assert_eq!(self.child.wait().unwrap().signal(), Some(9));
-    }
-}
+/// Unless `MISORA_TEST_JOBS` and `MISORA_TEST_KILLS` say more.
+const JOBS: u64 = 4;
+const KILLS: u64 = 6;
 
 /// What is different each time, without a generator of random numbers.
 fn moment(kill: u64) -> Duration {
@@ -101,21 +47,24 @@ fn check(server: &Serving, seen: &mut HashMap<String, (Value, Vec<u8>)>) -> Opti
 
 #[test]
 fn no_job_is_lost_or_done_twice_however_often_the_server_is_killed() {
+    let set = |name: &str, usual| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
+    let (jobs, kills) = (set("MISORA_TEST_JOBS", JOBS), set("MISORA_TEST_KILLS", KILLS));
     let place = Place::new();
-    let (mut taken, mut seen) = (Vec::new(), HashMap::new());
+    let (mut taken, mut seen, mut during) = (Vec::new(), HashMap::new(), 0);
     let mut server = Serving::start(&place, "log");
-    for kill in 0..KILLS {
-        for number in 0..JOBS / 2 {
-            if taken.len() as u64 >= JOBS {
-                break;
-            }
+    for kill in 0..kills {
+        // All is taken by the first half of the kills, so that there is something to do at most of them; but no job is so
+        // long that it would meet with nine, after which it is given up.
+        while taken.len() as u64 <= ((jobs - 1) * 2 * kill / (kills - 1).max(1)).min(jobs - 1) {
+            let number = taken.len();
             let order = json!({
-                "prompt": "a red ball", "size": "48x32", "num_frames": 17, "num_inference_steps": 40, "seed": number,
+                "prompt": "a red ball", "size": "48x32", "num_frames": 17, "num_inference_steps": 60, "seed": number,
             });
             taken.extend(server.json("POST", "/v1/videos", Some(&order)).map(|video| video["id"].clone()));
         }
         std::thread::sleep(moment(kill));
         check(&server, &mut seen).unwrap();
+        during += u64::from(seen.len() < taken.len());
         server.kill();
         server = Serving::start(&place, "log");
     }
@@ -133,6 +82,7 @@ fn no_job_is_lost_or_done_twice_however_often_the_server_is_killed() {
         assert_eq!(info["frames"], 17, "{name}: {info}");
     }
     server.kill();
+    println!("{kills} kills, {during} of them with jobs to do; {} jobs, each completed once and whole", seen.len());
 
     let log = fs::read_to_string(place.path("log")).unwrap();
     let ends =
@@ -152,7 +102,7 @@ fn a_server_that_is_asked_to_stop_ends_in_order() {
     while server.json("GET", &path, None).unwrap()["status"] == "queued" {
         assert!(begun.elapsed() < PATIENCE);
     }
-    assert!(Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status().unwrap().success());
+    server.signal("TERM");
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
     let log = fs::read_to_string(place.path("log")).unwrap();
     assert!(log.contains("\"outcome\":\"given_back\"") && log.contains("\"message\":\"stopped\""), "{log}");

@@ -16,19 +16,55 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// The folder of its jobs and files, made where there is none.
     pub data: PathBuf,
+    /// Where jobs and files lie instead, when other servers and workers are to share them.
+    pub shared: Option<Shared>,
+    /// Who makes the videos.
+    pub work: Work,
     /// What makes the videos.
     pub generator: SharedGenerator,
     /// What there is to compute with, so that a video which does not fit is refused at once.
     pub machine: Option<Machine>,
     /// What its videos are marked with.
     pub marks: Marks,
-    /// Which prompts are refused.
+    /// What may be asked for.
     pub policy: Arc<dyn PromptPolicy>,
     /// Who is told what came of each job.
     pub webhook: Option<Webhook>,
     /// Whether other people's URLs may lead into private networks.
     pub private_urls: PrivateUrls,
     /// How much is taken of anybody.
+    pub limits: ServerLimits,
+}
+
+/// Where servers and workers on many machines keep what they share.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Jobs and keys: `postgres://USER:PASSWORD@HOST/DATABASE`.
+    pub database: String,
+    /// Files: `s3://BUCKET/PREFIX`, with keys, region and endpoint of `AWS_*` variables, or a folder that all can reach.
+    pub files: String,
+}
+
+/// Who makes a server's videos.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// The server itself, one after another; where jobs are shared, others too.
+    Here,
+    /// Workers elsewhere only.
+    Elsewhere,
+}
+
+/// What a worker without a server is given.
+pub struct WorkerConfig {
+    /// Where jobs and files lie.
+    pub shared: Shared,
+    /// What makes the videos; jobs for other models are left to other workers.
+    pub generator: SharedGenerator,
+    /// What its videos are marked with.
+    pub marks: Marks,
+    /// What may be shown.
+    pub policy: Arc<dyn PromptPolicy>,
+    /// How much is read, and how long a job stays its own.
     pub limits: ServerLimits,
 }
 

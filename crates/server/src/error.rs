@@ -1,6 +1,6 @@
 //! The one error of this crate.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{error::Error, io, net::SocketAddr, path::PathBuf};
 
 use crate::keys::KeyProblem;
 
@@ -11,7 +11,7 @@ pub enum ServerError {
     /// An address that others can reach, and nobody needs a key.
     #[error(
         "{address} can be reached from other machines, so callers need keys, and there are none; \
-         make one with `misora keys add NAME --data DIR`, or listen on 127.0.0.1"
+         make one with `misora keys add NAME`, naming the same --data or --database, or listen on 127.0.0.1"
     )]
     OpenWithoutKeys {
         /// Where it was to listen.
@@ -50,6 +50,35 @@ pub enum ServerError {
     /// The store of jobs failed.
     #[error("the store of jobs failed: {0}")]
     Store(#[from] rusqlite::Error),
+    /// The database failed, or is away.
+    #[error("the database failed: {}", in_full(.0))]
+    Database(#[from] postgres::Error),
+    /// Every connection to the database is in use.
+    #[error("every connection to the database is in use; try again soon")]
+    NoConnection,
+    /// The database cannot be used as it is named.
+    #[error(
+        "the database cannot be used: {problem}; name one as postgres://USER:PASSWORD@HOST:5432/DATABASE, \
+         reached through a private network or a proxy that speaks TLS"
+    )]
+    DatabaseUrl {
+        /// What is wrong.
+        problem: String,
+    },
+    /// The place of files cannot be used.
+    #[error("{place} cannot be used for files: {problem}; name s3://BUCKET/PREFIX, with AWS_* variables, or a folder")]
+    FilesPlace {
+        /// The place.
+        place: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// What a store holds is not what it should be.
+    #[error("column {index} of a row in the store cannot be understood")]
+    Column {
+        /// Which one.
+        index: usize,
+    },
     /// A job that cannot be understood.
     #[error("a job in the store cannot be understood: {0}")]
     Job(#[from] serde_json::Error),
@@ -85,9 +114,29 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// Whether the database may answer again if it is only waited for.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::NoConnection => true,
+            // Without a code nothing came back; with one of these the database was stopping, starting or full.
+            Self::Database(error) => error.code().is_none_or(|code| ["08", "53", "57"].contains(&&code.code()[..2])),
+            _ => false,
+        }
+    }
+
     /// Wraps what the system said of a path.
     pub(crate) fn data(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Data { path, source }
     }
+}
+
+/// An error and its causes: what the database itself said is among the latter.
+fn in_full(error: &dyn Error) -> String {
+    let (mut line, mut cause) = (error.to_string(), error.source());
+    while let Some(found) = cause {
+        line = format!("{line}: {found}");
+        cause = found.source();
+    }
+    line
 }

@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     ServerError,
-    files::Files,
-    jobs::{KeyStore, SqliteStore, now},
+    files::make_folder,
+    jobs::{KeyStore, PostgresStore, SqliteStore, now},
 };
 
 const PREFIX: &str = "msk_";
@@ -62,8 +62,8 @@ pub struct KeyLimits {
     pub videos_per_day: Option<u32>,
 }
 
-/// The keys of a data folder, whether a server works on it or not.
-pub struct Keys(SqliteStore);
+/// The keys of a data folder or a database, whether a server works on it or not.
+pub struct Keys(Box<dyn KeyStore>);
 
 impl Keys {
     /// Opens a data folder, and makes it where there is none.
@@ -71,8 +71,16 @@ impl Keys {
     /// # Errors
     /// [`ServerError`] when the folder or its store refuses.
     pub fn open(data: &Path) -> Result<Self, ServerError> {
-        Files::make_folder(data)?;
-        Ok(Self(SqliteStore::open(&data.join(crate::serve::STORE_NAME))?))
+        make_folder(data)?;
+        Ok(Self(Box::new(SqliteStore::open(&data.join(crate::serve::STORE_NAME))?)))
+    }
+
+    /// Opens a database that servers share.
+    ///
+    /// # Errors
+    /// [`ServerError`] when the database refuses.
+    pub fn open_database(url: &str) -> Result<Self, ServerError> {
+        Ok(Self(Box::new(PostgresStore::open(url)?)))
     }
 
     /// Makes a key and gives it, for the only time.

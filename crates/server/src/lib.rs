@@ -1,22 +1,23 @@
 //! Videos over HTTP: an API, jobs that survive a crash, and a page.
 //!
 //! Speaks the `/v1/videos` API that clients of a hosted service know, keeps jobs in SQLite, and makes them one after
-//! another on a thread of its own. It knows nothing of how videos are made, and nothing of terminals: what happens is
-//! told through `tracing`.
+//! another on a thread of its own; or shares jobs and files with servers and workers on other machines, through PostgreSQL
+//! and a bucket. It knows nothing of how videos are made, and nothing of terminals: what happens is told through `tracing`.
 //!
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`config`] | [`ServerConfig`], what a server is given |
 //! | [`serve`] | [`Server`], from the first connection to the last |
+//! | [`remote_worker`] | [`RemoteWorker`], which makes videos for servers elsewhere |
 //! | [`order`] | [`Order`], what somebody asked for, as it is kept |
-//! | [`jobs`] | [`JobStore`](jobs::JobStore) and its like, and SQLite behind them |
+//! | [`jobs`] | [`JobStore`](jobs::JobStore) and its like, and SQLite or PostgreSQL behind them |
 //! | [`keys`] | who may call, how often, and how many videos they may make |
-//! | [`policy`] | [`PromptPolicy`], which prompts are refused |
+//! | [`policy`] | [`PromptPolicy`], what may be asked for |
 //! | [`fetch`] | other people's URLs, never private ones |
 //! | [`webhooks`] | telling others what came of a job, signed |
 //! | [`error`] | [`ServerError`], the one error of this crate |
 //! | `id` | names of videos |
-//! | `files` | videos, pictures and uploads on disk |
+//! | `files` | videos, pictures and uploads, on disk or in a bucket |
 //! | [`marks`] | [`Marks`], what every finished video carries |
 //! | `worker`, `render` | jobs become files |
 //! | `live` | what is happening to a job now |
@@ -37,17 +38,19 @@ mod live;
 pub mod marks;
 pub mod order;
 pub mod policy;
+pub mod remote_worker;
 mod render;
 pub mod serve;
 pub mod webhooks;
 mod worker;
 
-pub use config::{ServerConfig, ServerLimits, SharedGenerator};
+pub use config::{ServerConfig, ServerLimits, Shared, SharedGenerator, Work, WorkerConfig};
 pub use error::ServerError;
 pub use fetch::PrivateUrls;
 pub use id::VideoId;
 pub use marks::Marks;
 pub use order::Order;
-pub use policy::{Anything, PromptPolicy, Refusal};
+pub use policy::{Anything, PromptPolicy, Refusal, Unfit};
+pub use remote_worker::RemoteWorker;
 pub use serve::Server;
 pub use webhooks::Webhook;

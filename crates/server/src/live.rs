@@ -8,19 +8,13 @@ use std::{
 
 use tokio::sync::watch;
 
-use crate::VideoId;
+use crate::{VideoId, jobs::Advance};
 
 /// A moment of a job.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moment {
-    /// `sampling` or `decoding`; nothing before either.
-    pub(crate) phase: &'static str,
-    /// Steps or frames.
-    pub(crate) done: usize,
-    /// Of so many.
-    pub(crate) total: usize,
-    /// From 0 to 100.
-    pub(crate) progress: u8,
+    /// How far it is.
+    pub(crate) advance: Advance,
     /// What it looks like so far, as a GIF.
     pub(crate) preview: Option<Arc<Vec<u8>>>,
 }

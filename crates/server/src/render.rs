@@ -1,10 +1,14 @@
 //! A job becomes files.
 
+use std::{collections::BTreeMap, io, path::PathBuf};
+
 use generation::{GenerationError, Progress, VideoGenerator};
+use tempfile::TempDir;
 use video::{Clip, Frame, ReadLimits, VideoError, VideoWriter, contact_sheet, write_clip_with};
 
 use crate::{
-    files::{Files, Variant},
+    PromptPolicy, Refusal, Unfit,
+    files::{Files, Local, Variant},
     jobs::Job,
     marks::Marks,
 };
@@ -12,35 +16,38 @@ use crate::{
 /// Pictures along each side of the sheet.
 const SHEET_SIDE: usize = 4;
 
-/// Makes a job's video, thumbnail and sheet, and puts them on the disk under the number of this attempt.
+/// How much is read, what may come out, and what it is marked with.
+type Bounds<'a> = (&'a ReadLimits, &'a dyn PromptPolicy, &'a Marks);
+
+/// Makes a job's video, thumbnail and sheet in a folder of this machine, by the names that they are to have.
 ///
 /// # Errors
 /// [`GenerationError::Interrupted`] when `progress` wants to stop, and whatever goes wrong on the way.
 pub(crate) fn render(
     generator: &dyn VideoGenerator,
     job: &Job,
-    (files, limits, marks): (&Files, &ReadLimits, &Marks),
+    (files, (limits, policy, marks)): (&Files, Bounds<'_>),
     progress: &mut dyn Progress,
-) -> Result<(), GenerationError> {
-    let place = |variant: Variant| files.path(&job.id, &variant.file_name(job.attempt));
-    let video = place(Variant::Video);
-    let disk = |source| {
-        let hint = "check the disk of the server".to_owned();
-        VideoError::Write { path: video.clone(), hint, source }
-    };
-    files.clear(&job.id).map_err(disk)?;
-    let prepared = job.order.prepare(generator, &|name| files.path(&job.id, name), limits)?;
+) -> Result<TempDir, GenerationError> {
+    let folder = files.scratch_folder().map_err(|error| kept(job, error))?;
+    let place = |variant: Variant| folder.path().join(variant.file_name(job.attempt));
+    let inputs = job.order.task.inputs().into_iter().map(|name| Ok((name, files.bring(&job.id, name)?)));
+    let inputs: BTreeMap<&str, Local> = inputs.collect::<io::Result<_>>().map_err(|error| kept(job, error))?;
+    let find = |name: &str| inputs.get(name).map_or_else(PathBuf::new, |input| input.to_path_buf());
+    let prepared = job.order.prepare(generator, &find, limits)?;
     let (resolution, frame_rate) = (prepared.resolution(), prepared.frame_rate());
-    let inputs: Vec<_> = job.order.task.inputs().into_iter().map(|name| files.path(&job.id, name)).collect();
+    let given: Vec<PathBuf> = job.order.task.inputs().into_iter().map(find).collect();
     let requests = prepared.requests();
-    let mut marking = marks.of(job, (generator, &requests), &inputs, (resolution, frame_rate))?;
-    // A place that cannot be written to is better known before the work than after.
-    let mut writer = VideoWriter::create_with(&video, (resolution, frame_rate), marking.extras.clone())?;
-    let shown = evenly_spaced(prepared.num_frames());
-    let mut pictures: Vec<Frame> = Vec::with_capacity(shown.len());
+    let mut marking = marks.of(job, (generator, &requests), &given, (resolution, frame_rate))?;
     let extras = marking.extras.clone();
+    // A place that cannot be written to is better known before the work than after.
+    let mut writer = VideoWriter::create_with(&place(Variant::Video), (resolution, frame_rate), extras.clone())?;
+    let frames = prepared.num_frames();
+    let shown = evenly_spaced(frames);
+    let mut pictures: Vec<Frame> = Vec::with_capacity(shown.len());
     let mut write = |mut frame: Frame| {
         let number = writer.frame_count();
+        policy.check_finished(&frame, (number, frames)).map_err(refused)?;
         marking.mark(&mut frame);
         writer.write(&frame)?;
         if shown.contains(&number) {
@@ -57,8 +64,39 @@ pub(crate) fn render(
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
     still(contact_sheet(&rows.iter().collect::<Vec<_>>(), SHEET_SIDE)?, Variant::Spritesheet)?;
     still(pictures.swap_remove(pictures.len() / 2), Variant::Thumbnail)?;
-    files.settle(&job.id).map_err(disk)?;
-    Ok(())
+    Ok(folder)
+}
+
+/// Puts what was made where it is kept.
+///
+/// # Errors
+/// [`GenerationError::Video`] when it cannot be kept.
+pub(crate) fn publish(files: &Files, job: &Job, made: &TempDir) -> Result<(), GenerationError> {
+    Variant::ALL.into_iter().try_for_each(|variant| {
+        let name = variant.file_name(job.attempt);
+        files.keep(&job.id, &name, &made.path().join(&name)).map_err(|error| kept(job, error).into())
+    })
+}
+
+/// What is said of a file that cannot be kept or found.
+fn kept(job: &Job, source: io::Error) -> VideoError {
+    let hint = "check the disk of the server, or the bucket".to_owned();
+    VideoError::Write { path: PathBuf::from(job.id.as_str()), hint, source }
+}
+
+/// A finished video that must not be kept.
+fn refused(unfit: Unfit) -> VideoError {
+    let message = match unfit {
+        Unfit::Refused(Refusal { category, rule, explanation }) => {
+            tracing::warn!(category, rule, "a finished video was refused");
+            explanation
+        }
+        Unfit::Unreadable(problem) | Unfit::Unknown(problem) => {
+            tracing::error!(error = problem, "a finished video could not be judged");
+            "the finished video could not be judged, and none is kept unjudged".to_owned()
+        }
+    };
+    VideoError::Refused { message }
 }
 
 /// Numbers of frames from the first to the last.

@@ -11,15 +11,19 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, runtime::Runtime, sync::watch};
 
 use crate::{
-    ServerConfig, ServerError,
-    api::{self, state::App},
-    files::Files,
+    ServerConfig, ServerError, Work,
+    api::{
+        self,
+        state::{App, Store},
+    },
+    files::{Files, Place, make_folder},
     http::accept,
-    jobs::{JobStore, KeyStore, SqliteStore},
-    webhooks,
+    jobs::{PostgresStore, SqliteStore},
+    remote_worker::runtime,
+    webhooks::{self, LISTENING},
     worker::Worker,
 };
 
@@ -27,11 +31,15 @@ use crate::{
 pub(crate) const STORE_NAME: &str = "misora.sqlite3";
 const LOCK_NAME: &str = "lock";
 const ASK_TO_STOP: Duration = Duration::from_millis(50);
+/// What is shared and is nobody's is swept away when it is older than any request.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A server that listens, and answers once it runs.
 pub struct Server {
     app: Arc<App>,
     worker: Worker,
+    work: Work,
+    runtime: Runtime,
     listener: std::net::TcpListener,
     address: SocketAddr,
     /// Held for as long as the server lives.
@@ -45,17 +53,18 @@ impl Server {
     /// [`ServerError::OpenWithoutKeys`], [`ServerError::InUse`], [`ServerError::Listen`], or what the folder or the store
     /// says.
     pub fn open(config: ServerConfig) -> Result<Self, ServerError> {
-        Files::make_folder(&config.data)?;
-        let lock = lock(&config)?;
-        let store = SqliteStore::open(&config.data.join(STORE_NAME))?;
-        let store = Arc::new(if config.webhook.is_some() { store.with_outbox() } else { store });
+        make_folder(&config.data)?;
+        let (lock, runtime) = (lock(&config)?, runtime()?);
+        let (store, place) = open_store(&config)?;
+        if config.webhook.is_some() {
+            store.listen(LISTENING)?;
+        }
         if !config.listen.ip().is_loopback() && store.keys()?.is_empty() {
             return Err(ServerError::OpenWithoutKeys { address: config.listen });
         }
-        // Whoever had leases on this folder's jobs is gone: the lock is ours.
-        store.end_leases()?;
-        let files = Arc::new(Files::open(&config.data)?);
-        files.sweep(|id| store.exists(id))?;
+        let files = Files::open(place, config.data.join("scratch"), runtime.handle().clone())?;
+        let age = if config.shared.is_some() { ABANDONED } else { Duration::ZERO };
+        files.sweep(age, |id| store.exists(id))?;
         let listening = std::net::TcpListener::bind(config.listen).and_then(|listener| {
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
@@ -63,20 +72,23 @@ impl Server {
         });
         let (listener, address) = listening.map_err(|source| ServerError::Listen { address: config.listen, source })?;
         let marks = config.marks.clone();
+        let work = config.work;
         let app = Arc::new(App::new(config, (store, files), address)?);
         let worker = Worker {
-            name: Worker::new_name(),
+            claimant: Worker::new_claimant(&app.generator),
             store: app.store.clone(),
             files: Arc::clone(&app.files),
             generator: Arc::clone(&app.generator),
             live: Arc::clone(&app.live),
+            is_seen: true,
             bell: Arc::clone(&app.bell),
             metrics: Arc::clone(&app.metrics),
+            policy: Arc::clone(&app.policy),
             limits: app.limits,
             marks,
             stopped: Arc::new(AtomicBool::new(false)),
         };
-        Ok(Self { app, worker, listener, address, _lock: lock })
+        Ok(Self { app, worker, work, runtime, listener, address, _lock: lock })
     }
 
     /// Where it listens.
@@ -90,17 +102,18 @@ impl Server {
     /// # Errors
     /// [`ServerError::Start`] when the system refuses threads.
     pub fn run(self, stop: impl Fn() -> bool + Send + 'static) -> Result<(), ServerError> {
-        let Self { app, worker, listener, address, _lock } = self;
+        let Self { app, worker, work, runtime, listener, address, _lock } = self;
+        // Connections to the database are ended by this thread at last: it may wait, and those of the runtime may not.
+        let kept = Arc::clone(&app);
         let (stopped, bell) = (Arc::clone(&worker.stopped), Arc::clone(&worker.bell));
         let working =
-            thread::Builder::new().name("worker".into()).spawn(move || worker.run()).map_err(ServerError::Start)?;
+            (work == Work::Here).then(|| thread::Builder::new().name("worker".into()).spawn(move || worker.run()));
+        let working = working.transpose().map_err(ServerError::Start)?;
         let telling = app.webhook.clone().map(|webhook| {
             let (app, stopped) = (Arc::clone(&app), Arc::clone(&stopped));
             thread::spawn(move || webhooks::tell_all(&webhook, &app.fetcher, app.store.clone(), &stopped))
         });
         tracing::info!(%address, "listening");
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.map_err(ServerError::Start)?;
         let (tell_stop, hear_stop) = (app.stop.clone(), app.stop.subscribe());
         let told = Arc::clone(&stopped);
         let served = runtime.block_on(async move {
@@ -113,12 +126,26 @@ impl Server {
         });
         stopped.store(true, Ordering::SeqCst);
         bell.ring();
-        runtime.shutdown_timeout(Duration::from_secs(1));
         // A worker that has met its end has put down what it could.
-        drop(working.join());
+        drop(working.map(thread::JoinHandle::join));
         drop(telling.map(thread::JoinHandle::join));
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        drop(kept);
         tracing::info!("stopped");
         served.map_err(ServerError::Start)
+    }
+}
+
+/// Opens what is this machine's alone, or what is shared.
+fn open_store(config: &ServerConfig) -> Result<(Arc<dyn Store>, Place), ServerError> {
+    match &config.shared {
+        None => {
+            let store = SqliteStore::open(&config.data.join(STORE_NAME))?;
+            // Whoever had leases on this folder's jobs is gone: the lock is ours.
+            store.end_leases()?;
+            Ok((Arc::new(store), Place::folder(&config.data.join("videos"))?))
+        }
+        Some(shared) => Ok((Arc::new(PostgresStore::open(&shared.database)?), Place::named(&shared.files)?)),
     }
 }
 

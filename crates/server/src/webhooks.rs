@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -25,6 +25,8 @@ const SHORTEST_SECRET: usize = 16;
 /// How often it is tried to tell something.
 const MOST_ATTEMPTS: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(250);
+/// For how long what happens is put down to be told, after the last server that would tell it.
+pub(crate) const LISTENING: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Who is told what came of each job, and how they know that it is true.
 #[derive(Clone)]
@@ -78,7 +80,11 @@ impl Webhook {
 
 /// Tells what is to be told until `stopped`; what could not be told is tried again, later and later.
 pub(crate) fn tell_all(webhook: &Webhook, fetcher: &Fetcher, outbox: Arc<dyn Outbox>, stopped: &AtomicBool) {
+    let mut said: Option<Instant> = None;
     while !stopped.load(Ordering::SeqCst) {
+        if said.is_none_or(|said| said.elapsed() > LISTENING / 8) && outbox.listen(LISTENING).is_ok() {
+            said = Some(Instant::now());
+        }
         let told = outbox.due().and_then(|due| {
             let Some(notice) = due else { return Ok(false) };
             match webhook.tell(fetcher, &notice) {

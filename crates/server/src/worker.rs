@@ -4,7 +4,7 @@ use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
@@ -13,48 +13,57 @@ use std::{
 };
 
 use generation::{GenerationError, Phase, Progress};
+use tempfile::TempDir;
 use video::{Clip, VideoError, encode_gif};
 
 use crate::{
-    ServerError, ServerLimits, SharedGenerator, VideoId,
+    PromptPolicy, ServerError, ServerLimits, SharedGenerator, VideoId,
     files::Files,
     http::metrics::Metrics,
-    jobs::{Failure, Job, JobStore, Lease},
+    jobs::{Advance, Claimant, Failure, Job, JobStore, Lease, PHASES},
     live::{Bell, Live, Telling},
     marks::Marks,
-    render::render,
+    render::{publish, render},
 };
 
 /// How long a worker waits before it looks for a job that nobody rang for.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How soon the store hears how far a job is, and at the latest whether it is still the worker's own.
+const SOON: Duration = Duration::from_millis(250);
+const AT_THE_LATEST: Duration = Duration::from_secs(1);
+/// How long a bucket that is away is waited for.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(600);
 /// How far a job is when its frames begin to be decoded, of 100.
 const SAMPLED: usize = 90;
 const DECODED: usize = 99;
 
 /// Takes jobs and makes their videos.
 pub(crate) struct Worker {
-    pub(crate) name: String,
+    pub(crate) claimant: Claimant,
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) files: Arc<Files>,
     pub(crate) generator: SharedGenerator,
     pub(crate) live: Arc<Live>,
+    /// Whether anybody could look at what forms: a worker without a server works unseen.
+    pub(crate) is_seen: bool,
     pub(crate) bell: Arc<Bell>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) policy: Arc<dyn PromptPolicy>,
     pub(crate) limits: ServerLimits,
     pub(crate) marks: Marks,
     pub(crate) stopped: Arc<AtomicBool>,
 }
 
 impl Worker {
-    /// A name that no other worker has.
-    pub(crate) fn new_name() -> String {
-        format!("{}-{}", std::process::id(), VideoId::random())
+    /// Who a worker with this model is: nobody else has its name.
+    pub(crate) fn new_claimant(generator: &SharedGenerator) -> Claimant {
+        Claimant { name: format!("{}-{}", std::process::id(), VideoId::random()), model: generator.name() }
     }
 
     /// Works until it is stopped; a job that is under way then waits for the next worker.
     pub(crate) fn run(&self) {
         while !self.stopped.load(Ordering::SeqCst) {
-            match self.store.claim(&self.name, self.limits.lease, self.limits.losses) {
+            match self.store.claim(&self.claimant, self.limits.lease, self.limits.losses) {
                 Ok(Some(job)) => self.carry_out(&job),
                 Ok(None) => self.bell.wait(PAUSE),
                 Err(error) => {
@@ -66,18 +75,22 @@ impl Worker {
     }
 
     fn carry_out(&self, job: &Job) {
-        let lease = Lease { id: job.id.clone(), worker: self.name.clone(), attempt: job.attempt };
+        let lease = Lease { id: job.id.clone(), worker: self.claimant.name.clone(), attempt: job.attempt };
         let (id, begun) = (&job.id, Instant::now());
         tracing::info!(%id, attempt = job.attempt, "video begun");
-        let lost = AtomicBool::new(false);
+        let keeping = Keeping { lost: AtomicBool::new(false), advance: Mutex::default() };
+        self.files.clear(id, |attempt| attempt < job.attempt);
         let made = thread::scope(|scope| {
             let (done, until_done) = mpsc::channel();
-            let (kept, gone) = (&lease, &lost);
-            scope.spawn(move || self.keep(kept, until_done, gone));
+            let (kept, shared) = (&lease, &keeping);
+            scope.spawn(move || self.keep(kept, until_done, shared));
             let told = self.live.begin(id);
-            let mut progress = JobProgress { worker: self, lease: &lease, told, lost: &lost, part: (0, 1), shown: 0 };
-            let limits = (&*self.files, &self.limits.read, &self.marks);
-            let made = catch_unwind(AssertUnwindSafe(|| render(&*self.generator, job, limits, &mut progress)));
+            let mut progress = JobProgress { worker: self, told, keeping: &keeping, part: (0, 1) };
+            let bounds = (&self.limits.read, &*self.policy, &self.marks);
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                let made = render(&*self.generator, job, (&*self.files, bounds), &mut progress)?;
+                self.publish(job, &made, &keeping)
+            }));
             // The lease is kept until the job has ended.
             let ended = self.end(&lease, made);
             drop(done);
@@ -120,18 +133,41 @@ impl Worker {
         if held {
             return Ok(outcome);
         }
-        if !self.store.exists(&lease.id)? {
+        // What was made is nobody's; what another worker makes of the job is not touched.
+        if self.insist(|| self.store.exists(&lease.id))? {
+            self.files.clear(&lease.id, |attempt| attempt == lease.attempt);
+        } else {
             self.files.remove(&lease.id);
         }
         Ok("stopped")
     }
 
-    /// Tries again for a while: hours of work should not be lost to a store that is away for a moment.
+    /// Puts what was made where it is kept; a bucket that is away is waited for.
+    fn publish(&self, job: &Job, made: &TempDir, keeping: &Keeping) -> Result<(), GenerationError> {
+        let begun = Instant::now();
+        loop {
+            match publish(&self.files, job, made) {
+                Err(error) if self.files.are_elsewhere() && begun.elapsed() < UPLOAD_PATIENCE => {
+                    tracing::warn!(%error, "a file could not be kept; trying again");
+                }
+                published => return published,
+            }
+            if keeping.lost.load(Ordering::SeqCst) || self.stopped.load(Ordering::SeqCst) {
+                return Err(GenerationError::Interrupted);
+            }
+            thread::sleep(2 * PAUSE);
+        }
+    }
+
+    /// Tries again: hours of work should not be lost to a store that is away, for a moment or for longer.
     fn insist(&self, ask: impl Fn() -> Result<bool, ServerError>) -> Result<bool, ServerError> {
         let begun = Instant::now();
         loop {
             match ask() {
-                Err(error) if begun.elapsed() < self.limits.farewell => {
+                Err(error)
+                    if begun.elapsed() < self.limits.farewell
+                        || (error.is_passing() && !self.stopped.load(Ordering::SeqCst)) =>
+                {
                     tracing::warn!(%error, "the store does not answer; trying again");
                     thread::sleep(PAUSE);
                 }
@@ -143,52 +179,76 @@ impl Worker {
     fn failure(&self, error: &GenerationError) -> Failure {
         let code = match error {
             GenerationError::Video(VideoError::Write { .. }) => "storage_failed",
+            GenerationError::Video(VideoError::Refused { .. }) => "moderation_blocked",
             _ => "generation_failed",
         };
         Failure::new(code, self.files.without_places(&error.to_string()))
     }
 
-    /// Renews the lease, however long a step takes, until the job has ended.
-    fn keep(&self, lease: &Lease, until_done: mpsc::Receiver<()>, lost: &AtomicBool) {
-        while until_done.recv_timeout(self.limits.lease / 3) == Err(RecvTimeoutError::Timeout) {
-            match self.store.renew(lease, self.limits.lease, None) {
-                Ok(true) => {}
-                Ok(false) => return lost.store(true, Ordering::SeqCst),
-                Err(error) => tracing::warn!(%error, "the lease of a job could not be renewed"),
+    /// Renews the lease and says how far the job is, however long a step takes, until the job has ended.
+    fn keep(&self, lease: &Lease, until_done: mpsc::Receiver<()>, keeping: &Keeping) {
+        let latest = AT_THE_LATEST.min(self.limits.lease / 3);
+        let (mut said, mut since, mut failed) = (Advance::default(), Instant::now(), false);
+        while until_done.recv_timeout(SOON.min(latest)) == Err(RecvTimeoutError::Timeout) {
+            let advance = *keeping.advance();
+            if advance == said && since.elapsed() < latest {
+                continue;
+            }
+            let renewed = self.store.renew(lease, self.limits.lease, advance);
+            (said, since) = (advance, Instant::now());
+            match renewed {
+                Ok(true) => failed = false,
+                Ok(false) => return keeping.lost.store(true, Ordering::SeqCst),
+                // A store that does not answer is no reason to stop: the lease says when the job is lost.
+                Err(error) if !std::mem::replace(&mut failed, true) => {
+                    tracing::warn!(%error, "the lease of a job cannot be renewed; trying again");
+                }
+                Err(_) => {}
             }
         }
+    }
+}
+
+/// What is known of a job while it is being made, by whoever makes it and whoever keeps its lease.
+struct Keeping {
+    /// Somebody cancelled or deleted it, or another worker has it.
+    lost: AtomicBool,
+    advance: Mutex<Advance>,
+}
+
+impl Keeping {
+    fn advance(&self) -> MutexGuard<'_, Advance> {
+        self.advance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Tells how far a job is, and stops it when it is nobody's any more.
 struct JobProgress<'a> {
     worker: &'a Worker,
-    lease: &'a Lease,
     told: Telling<'a>,
-    lost: &'a AtomicBool,
-    /// Which part of the video is made, of how many.
+    keeping: &'a Keeping,
+    /// Which part of a long video or a story it is, and of how many.
     part: (usize, usize),
-    /// Progress that the store knows of.
-    shown: u8,
 }
 
 impl Progress for JobProgress<'_> {
     fn report(&mut self, phase: Phase, done: usize, total: usize) -> ControlFlow<()> {
-        let (name, percent) = match phase {
-            Phase::Sampling => ("sampling", SAMPLED * done / total.max(1)),
-            Phase::Decoding => ("decoding", SAMPLED + (DECODED - SAMPLED) * done / total.max(1)),
+        let [sampling, decoding] = PHASES;
+        let (phase, percent) = match phase {
+            Phase::Sampling => (sampling, SAMPLED * done / total.max(1)),
+            Phase::Decoding => (decoding, SAMPLED + (DECODED - SAMPLED) * done / total.max(1)),
         };
         let (part, parts) = self.part;
-        let percent = (part * DECODED + percent.min(DECODED)) / parts;
+        let percent = (DECODED * part + percent) / parts;
         let progress = u8::try_from(percent.min(DECODED)).unwrap_or_default();
-        self.shown = self.shown.max(progress);
-        self.told.tell(|moment| {
-            (moment.phase, moment.done, moment.total, moment.progress) = (name, done, total, self.shown);
-        });
-        // A store that does not answer is no reason to stop: the lease says when the job is lost.
-        let held = self.worker.store.renew(self.lease, self.worker.limits.lease, Some(self.shown)).unwrap_or(true);
-        let goes_on = held && !self.lost.load(Ordering::SeqCst) && !self.worker.stopped.load(Ordering::SeqCst);
-        if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let advance = {
+            let mut advance = self.keeping.advance();
+            *advance = Advance { progress: advance.progress.max(progress), phase, done, total };
+            *advance
+        };
+        self.told.tell(|moment| moment.advance = advance);
+        let ended = self.keeping.lost.load(Ordering::SeqCst) || self.worker.stopped.load(Ordering::SeqCst);
+        if ended { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn part(&mut self, index: usize, count: usize) {
@@ -196,7 +256,7 @@ impl Progress for JobProgress<'_> {
     }
 
     fn wants_preview(&self) -> bool {
-        true
+        self.worker.is_seen
     }
 
     fn preview(&mut self, clip: &Clip) {

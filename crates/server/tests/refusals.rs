@@ -44,6 +44,12 @@ fn wrong_fields() -> Vec<(Value, &'static str, &'static str)> {
         (json!({ "num_inference_steps": 1_000_000_000 }), "num_inference_steps", "invalid_value"),
         (json!({ "guidance_scale": "nan" }), "num_inference_steps", "invalid_value"),
         (json!({ "guidance_scale": true }), "guidance_scale", "invalid_value"),
+        (json!({ "guidance_interval": "0.5" }), "guidance_interval", "invalid_value"),
+        (json!({ "sampler": "magic" }), "sampler", "invalid_value"),
+        (json!({ "camera": "fly away" }), "camera", "invalid_value"),
+        (json!({ "motions": "ball" }), "motions", "invalid_value"),
+        (json!({ "window_seconds": 0.25 }), "window_seconds", "invalid_value"),
+        (json!({ "num_frames": 2401, "size": "32x32" }), "seconds", "invalid_value"),
         (json!({ "flow_shift": 3 }), "flow_shift", "unsupported"),
         (json!({ "seed": -1 }), "seed", "invalid_value"),
         (json!({ "seed": "18446744073709551616" }), "seed", "invalid_value"),
@@ -93,6 +99,11 @@ fn wrong_fields_are_named() {
     let twice = [("prompt", Part::Text("a")), ("prompt", Part::Text("b"))];
     server.form("/v1/videos", &twice).refused(400, "invalid_value");
     server.form("/v1/videos/extensions", &[("prompt", Part::Text("a"))]).refused(400, "missing_required_parameter");
+    let story = |text: &'static str| server.form("/v1/videos/storyboards", &[("story", Part::Text(text))]);
+    story("no story").refused(400, "invalid_value");
+    story("[[card]]\nfrom = 0\nto = 1\nimage = \"../../secret.png\"\nprompt = \"a\"")
+        .refused(400, "missing_required_parameter");
+    server.form("/v1/videos/storyboards", &[("prompt", Part::Text("a"))]).refused(400, "missing_required_parameter");
     server.form("/v1/videos/characters", &[("name", Part::Text("a"))]).refused(400, "unsupported");
     for query in [
         "limit=0",
@@ -325,7 +336,7 @@ struct NoBalls;
 impl PromptPolicy for NoBalls {
     fn check(&self, prompt: &str) -> Result<(), Refusal> {
         match prompt.contains("ball") {
-            true => Err(Refusal { category: "toys".into(), explanation: "no balls here".into() }),
+            true => Err(Refusal { category: "toys".into(), rule: "balls".into(), explanation: "no balls here".into() }),
             false => Ok(()),
         }
     }

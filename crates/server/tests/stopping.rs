@@ -78,9 +78,8 @@ fn a_job_whose_files_cannot_be_kept_fails_and_says_so() {
     let blocking = server.create(&long());
     server.begun(&blocking);
     let video = server.create(&json!({}));
-    // Where its folder was there is a file now: nothing can be written there.
+    // Where its folder would be there is a file: nothing can be written there.
     let place = folder.path().join("videos").join(video["id"].as_str().unwrap());
-    std::fs::remove_dir_all(&place).unwrap();
     std::fs::write(&place, b"").unwrap();
     server.post(&path(&blocking, "/cancel"), &json!({})).fine();
     let failed = server.finished(&video);

@@ -48,6 +48,13 @@ pub struct Animate {
 impl Animate {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
+        if let Some(server) = self.making.remote()? {
+            let order =
+                self.making.order("/v1/videos")?.field("prompt", Some(prompt::read(&self.prompt)?)).size(self.size);
+            let order = order.field("seconds", self.seconds).field("num_frames", self.frames).field("fps", self.fps);
+            let order = order.field("at", Some(self.at)).field("fit", self.fit.map(Fit::name));
+            return self.making.run_on_server(&server, target, order.file("input_reference", &self.image));
+        }
         let Some(picture) = VideoReader::open(&self.image, &ReadLimits::default())?.next().transpose()? else {
             bail!("{} holds no picture", self.image.display());
         };

@@ -32,6 +32,12 @@ pub struct Blend {
 impl Blend {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
+        if let Some(server) = self.making.remote()? {
+            let order = self.source.order(self.making.order("/v1/videos/blends")?);
+            let order = order.field("prompt", Some(prompt::read(&self.prompt)?));
+            let order = order.field("seconds", Some(self.over)).file("second_video", &self.second);
+            return self.making.run_on_server(&server, target, order);
+        }
         let first = self.source.read()?;
         let second = first.followed_by(&read_clip(&self.second, &ReadLimits::default())?)?;
         let task = Passage::between(first, second, self.over)?;

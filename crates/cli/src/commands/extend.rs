@@ -36,6 +36,12 @@ impl Extend {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         let forward = self.forward.unwrap_or(if self.backward > 0.0 { 0.0 } else { 1.0 });
+        if let Some(server) = self.making.remote()? {
+            let order = self.source.order(self.making.order("/v1/videos/extensions")?);
+            let order = order.field("prompt", Some(prompt::read(&self.prompt)?)).field("seconds", Some(forward));
+            let order = order.field("seconds_before", Some(self.backward)).field("fps", self.fps);
+            return self.making.run_on_server(&server, target, order);
+        }
         let task = tasks::Extend::new(self.source.read()?, [self.backward, forward], self.fps)?;
         let wishes = self.making.options(prompt::read(&self.prompt)?)?;
         self.making.run(&[self.source.path()], target, wishes, &task)

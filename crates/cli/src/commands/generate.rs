@@ -55,6 +55,16 @@ pub struct Generate {
 impl Generate {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
+        if let Some(server) = self.making.remote()? {
+            let is_still = target.as_ref().is_some_and(Target::is_still) && self.seconds.is_none();
+            let order =
+                self.making.order("/v1/videos")?.field("prompt", Some(prompt::read(&self.prompt)?)).size(self.size);
+            let order = order.field("seconds", self.seconds).field("fps", self.fps);
+            let order = order.field("num_frames", self.frames.or(is_still.then_some(1)));
+            let order = self.long.order(order)?;
+            let order = self.image.iter().fold(order, |order, image| order.file("input_reference", image));
+            return self.making.run_on_server(&server, target, order);
+        }
         let length = match (self.frames, self.seconds) {
             (Some(frames), _) => Some(Length::Frames(frames)),
             (None, Some(seconds)) => Some(Length::Seconds(seconds)),

@@ -41,6 +41,14 @@ pub struct Inpaint {
 impl Inpaint {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
+        if let Some(server) = self.making.remote()? {
+            let order = self.source.order(self.making.order("/v1/videos/edits")?);
+            let order = order.field("prompt", Some(prompt::read(&self.prompt)?));
+            let region = self.rectangle.map(|[x, y, width, height]| format!("{x},{y},{width},{height}"));
+            let order = order.field("from", Some(self.from)).field("to", self.to).field("box", region);
+            let order = self.mask.iter().fold(order, |order, mask| order.file("mask", mask));
+            return self.making.run_on_server(&server, target, order);
+        }
         let source = self.source.read()?;
         let region = match (&self.mask, self.rectangle) {
             (Some(path), _) => Region::Mask(read_clip(path, &ReadLimits::default())?),

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use server::keys::{KeyLimits, Keys as KeysOf};
 
+use super::shared_choice::DatabaseChoice;
 use crate::print;
 
 /// Who may call a server: without keys only this machine may
@@ -15,12 +16,15 @@ Examples:
   misora keys add studio --per-day 100
   misora keys list
   misora keys revoke studio
+  misora keys add studio --database postgres://misora:secret@db/misora
 
 A server that runs heeds changes at once.")]
 pub struct Keys {
-    /// The server's folder
+    /// The server's folder, where it shares no database
     #[arg(long, value_name = "DIR", default_value = "misora-data", global = true)]
     data: PathBuf,
+    #[command(flatten)]
+    database: DatabaseChoice,
     #[command(subcommand)]
     action: Action,
 }
@@ -53,7 +57,10 @@ enum Action {
 
 impl Keys {
     pub fn run(self) -> anyhow::Result<()> {
-        let keys = KeysOf::open(&self.data)?;
+        let keys = match self.database.url() {
+            Some(database) => KeysOf::open_database(&database)?,
+            None => KeysOf::open(&self.data)?,
+        };
         match self.action {
             Action::Add { name, per_minute, per_day } => {
                 print::line(keys.add(&name, KeyLimits { requests_per_minute: per_minute, videos_per_day: per_day })?)

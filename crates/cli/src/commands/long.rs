@@ -8,7 +8,7 @@ use generation::{
 };
 
 use super::making::{Loaded, Making, Outcome, Production};
-use crate::{interrupt::Careful, target::Target};
+use crate::{interrupt::Careful, remote::RemoteOrder, target::Target};
 
 /// Options of videos that may be made in windows.
 #[derive(Args)]
@@ -27,6 +27,14 @@ pub struct LongChoice {
 }
 
 impl LongChoice {
+    /// The same in an order to a server.
+    pub fn order(&self, order: RemoteOrder) -> anyhow::Result<RemoteOrder> {
+        if self.at_once {
+            bail!("--at-once is not sent to a server, which makes in windows what is too long for once; leave it out");
+        }
+        Ok(order.field("window_seconds", self.window).field("anti_drift", self.anti_drift))
+    }
+
     /// How windows are wished for, if the video is to be made in windows.
     pub fn wishes(
         &self,

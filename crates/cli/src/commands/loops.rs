@@ -27,6 +27,12 @@ pub struct Loop {
 impl Loop {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
+        if let Some(server) = self.making.remote()? {
+            let order = self.source.order(self.making.order("/v1/videos/loops")?);
+            let order = order.field("prompt", Some(prompt::read(&self.prompt)?));
+            let order = order.field("seconds", Some(self.over));
+            return self.making.run_on_server(&server, target, order);
+        }
         let task = Passage::back(self.source.read()?, self.over)?;
         let wishes = self.making.options(prompt::read(&self.prompt)?)?;
         self.making.run(&[self.source.path()], target, wishes, &task)

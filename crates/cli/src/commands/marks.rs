@@ -31,6 +31,11 @@ pub struct Marks {
 }
 
 impl MarkChoice {
+    /// Whether a mark is to be left out.
+    pub const fn leaves_any_out(&self) -> bool {
+        self.no_visible_label
+    }
+
     /// Finds who signs, before the work. `inputs` are files that go into the videos.
     pub fn open(&self, inputs: &[&Path]) -> anyhow::Result<Signer> {
         Ok(Signer {

@@ -13,6 +13,7 @@ mod guide_choice;
 mod info;
 mod inpaint;
 mod keys;
+mod log_choice;
 mod long;
 mod loops;
 mod making;
@@ -22,15 +23,20 @@ mod model_place;
 mod models;
 mod module;
 mod module_memory;
+mod policy;
+mod policy_choice;
 mod precision_choice;
 mod prompt;
 mod recut;
 mod remix;
 mod sampling_choice;
 mod serve;
+mod server_choice;
+mod shared_choice;
 mod source;
 mod storyboard;
 mod train;
+mod worker;
 mod worlds;
 
 use clap::Subcommand;
@@ -58,7 +64,9 @@ pub enum Command {
     Evaluate(evaluate::Evaluate),
     Module(module::Module),
     Serve(serve::Serve),
+    Worker(worker::Worker),
     Keys(keys::Keys),
+    Policy(policy::PolicyCommand),
     #[command(subcommand)]
     Bench(bench::Bench),
     Completions(completions::Completions),
@@ -86,7 +94,9 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Module(command) => command.run(),
             Self::Serve(command) => command.run(),
+            Self::Worker(command) => command.run(),
             Self::Keys(command) => command.run(),
+            Self::Policy(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

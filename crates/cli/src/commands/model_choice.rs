@@ -82,6 +82,16 @@ impl ModelChoice {
         }
     }
 
+    /// Whether a model was named.
+    pub const fn is_given(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// Whether it is to run elsewhere than usual.
+    pub fn device_is_given(&self) -> bool {
+        self.device.device != DeviceKind::Cpu
+    }
+
     /// The memory and the threads of this machine, where it computes itself and says what it has.
     pub fn machine(&self) -> Option<Machine> {
         let available_bytes = memory::available_bytes().filter(|_| self.device.device == DeviceKind::Cpu)?;

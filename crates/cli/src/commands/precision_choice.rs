@@ -26,6 +26,11 @@ enum Asked {
 }
 
 impl PrecisionChoice {
+    /// Whether another precision than the usual one was asked for.
+    pub fn is_given(&self) -> bool {
+        self.precision != Asked::F32
+    }
+
     /// What the transformer of a folder is to compute with.
     pub fn of_transformer(&self, folder: &WanFolder) -> anyhow::Result<Precision> {
         Ok(match self.precision {

@@ -26,6 +26,12 @@ pub struct Remix {
 impl Remix {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
+        if let Some(server) = self.making.remote()? {
+            let order = self.source.order(self.making.order("/v1/videos/edits")?);
+            let order = order.field("prompt", Some(prompt::read(&self.prompt)?));
+            let order = order.field("strength", Some(self.strength));
+            return self.making.run_on_server(&server, target, order);
+        }
         let task = tasks::Remix::new(self.source.read()?, self.strength)?;
         let wishes = self.making.options(prompt::read(&self.prompt)?)?;
         self.making.run(&[self.source.path()], target, wishes, &task)

@@ -4,7 +4,7 @@ use clap::Args;
 use diffusion::Sampler;
 use generation::GenerationOptions;
 
-use crate::value;
+use crate::{remote::RemoteOrder, value};
 
 /// Options of every command that makes videos; what is left out is the model's own.
 #[derive(Args)]
@@ -28,6 +28,13 @@ pub struct SamplingChoice {
 }
 
 impl SamplingChoice {
+    /// The same in an order to a server.
+    pub fn order(&self, order: RemoteOrder) -> RemoteOrder {
+        let order = order.field("num_inference_steps", self.steps).field("guidance_scale", self.guidance);
+        let order = order.field("guidance_interval", self.guidance_interval.map(|[low, high]| format!("{low}-{high}")));
+        order.field("outline_strength", self.outline).field("sampler", self.sampler.map(Sampler::name))
+    }
+
     /// A request for this prompt, with these settings.
     pub fn options(&self, prompt: impl Into<String>) -> GenerationOptions {
         GenerationOptions {

@@ -1,16 +1,19 @@
 //! `misora serve`.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use provenance::data_folder;
-use server::{Anything, Marks, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook};
+use server::{Marks, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook, Work};
 
 use super::{
+    log_choice::LogChoice,
     marks::MarkChoice,
     model_choice::{LoraChoice, ModelChoice},
+    policy_choice::PolicyChoice,
     precision_choice::PrecisionChoice,
+    shared_choice::SharedChoice,
 };
 use crate::{
     interrupt::{self, Careful},
@@ -27,6 +30,7 @@ Examples:
   misora serve
   misora serve --listen 127.0.0.1:9000 --data ~/videos --model Wan-AI/Wan2.1-T2V-1.3B-Diffusers
   misora keys add studio --data videos && misora serve --listen 0.0.0.0:8080 --data videos
+  misora serve --database postgres://misora:secret@db/misora --files s3://videos/misora --no-worker
 
 Jobs outlive the server: killed and started again, it goes on with what it had taken. Beyond this machine it answers only
 with keys, see `misora keys`. For programs: `OPENAI_BASE_URL=http://127.0.0.1:8080/v1`.")]
@@ -38,11 +42,22 @@ pub struct Serve {
     #[arg(long, value_name = "DIR", default_value = "misora-data")]
     data: PathBuf,
     #[command(flatten)]
+    shared: SharedChoice,
+    /// Make no videos here: leave all to `misora worker` elsewhere
+    #[arg(long)]
+    no_worker: bool,
+    /// Others take over a job when its worker has said nothing for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=3600),
+        hide_short_help = true)]
+    lease: u64,
+    #[command(flatten)]
     model: ModelChoice,
     #[command(flatten)]
     loras: LoraChoice,
     #[command(flatten)]
     precision: PrecisionChoice,
+    #[command(flatten)]
+    policy: PolicyChoice,
     /// As for `generate`
     #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
     tile: Option<u64>,
@@ -60,40 +75,35 @@ pub struct Serve {
     max_queued: u64,
     #[command(flatten)]
     marks: MarkChoice,
-    /// How the log is written, to standard error
-    #[arg(long, default_value = "text")]
-    log: Log,
-    /// Log every request
-    #[arg(long)]
-    verbose: bool,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Log {
-    /// Lines for people
-    Text,
-    /// One JSON object in each line
-    Json,
+    #[command(flatten)]
+    log: LogChoice,
 }
 
 impl Serve {
     pub fn run(self) -> anyhow::Result<()> {
-        self.begin_log()?;
+        self.log.begin()?;
+        let moderator = self.policy.moderator()?.clone();
+        let shared = self.shared.shared()?;
+        if self.no_worker && shared.is_none() {
+            bail!("with --no-worker somebody else makes the videos: name --database and --files, which workers share");
+        }
         let webhook = self.webhook.as_deref().map(webhook).transpose()?;
         let (generator, _) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
         let limits = ServerLimits {
             body_bytes: self.max_upload * 1_000_000,
             queued: self.max_queued,
+            lease: Duration::from_secs(self.lease),
             ..ServerLimits::default()
         };
         let server = Server::open(ServerConfig {
             listen: self.listen,
             data: self.data,
+            shared,
+            work: if self.no_worker { Work::Elsewhere } else { Work::Here },
             generator: Arc::from(generator),
             machine: self.model.machine(),
             marks: Marks::open(&data_folder()?, self.marks.visible())?,
-            policy: Arc::new(Anything),
+            policy: Arc::new(moderator),
             webhook,
             private_urls: if self.private_urls { PrivateUrls::Allowed } else { PrivateUrls::Refused },
             limits,
@@ -102,20 +112,6 @@ impl Serve {
         let _careful = Careful::begin();
         print::line(format!("misora listens on http://{}", server.address()))?;
         Ok(server.run(interrupt::requested)?)
-    }
-
-    fn begin_log(&self) -> anyhow::Result<()> {
-        let level = if self.verbose {
-            tracing_subscriber::filter::LevelFilter::DEBUG
-        } else {
-            tracing_subscriber::filter::LevelFilter::INFO
-        };
-        let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
-        let begun = match self.log {
-            Log::Text => log.with_ansi(false).try_init(),
-            Log::Json => log.json().flatten_event(true).try_init(),
-        };
-        begun.map_err(|error| anyhow::anyhow!("the log cannot be written: {error}"))
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use generation::tasks::Source;
 use video::{Fit, ReadLimits, read_clip};
 
-use crate::value;
+use crate::{remote::RemoteOrder, value};
 
 /// The clip of every command that makes a video out of one.
 #[derive(Args)]
@@ -26,6 +26,11 @@ impl SourceChoice {
     /// Where the clip lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The same in an order to a server.
+    pub fn order(&self, order: RemoteOrder) -> RemoteOrder {
+        order.size(self.size).field("fit", self.fit.map(Fit::name)).file("video", &self.path)
     }
 
     /// Reads the clip.

@@ -1,6 +1,11 @@
 //! What the tests of the program share: a tiny random model on disk, and runs of the program.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+#[cfg(unix)]
+pub mod services;
+#[cfg(unix)]
+pub mod serving;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},

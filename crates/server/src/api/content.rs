@@ -1,6 +1,6 @@
 //! The files of a video, and parts of them.
 
-use std::{io::SeekFrom, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
 use axum::{
     Extension,
@@ -9,22 +9,16 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::stream;
 use http_range_header::parse_range_header;
 use serde::Deserialize;
-use tokio::{
-    fs::File,
-    io::{AsyncReadExt, AsyncSeekExt},
-};
 
 use super::{
     error::{ApiError, ErrorBody},
     read,
     state::Shared,
+    upload::full,
 };
-use crate::{files::Variant, http::guard::Caller, jobs::Status};
-
-const CHUNK_BYTES: u64 = 256 << 10;
+use crate::{VideoId, files::Variant, http::guard::Caller, jobs::Status};
 
 /// Which file.
 #[derive(Deserialize)]
@@ -61,8 +55,8 @@ pub(crate) async fn content(
     }
     let name = variant.file_name(job.attempt);
     // A job that was deleted a moment ago has no file any more.
-    let file = File::open(app.files.path(&job.id, &name)).await.map_err(|_| ApiError::no_video(&id))?;
-    let length = file.metadata().await.map_err(|error| ApiError::internal(&error))?.len();
+    let length = app.files.length(&job.id, &name).await.map_err(|error| full(&error))?;
+    let length = length.ok_or_else(|| ApiError::no_video(&id))?;
     let tag = format!("\"{}-{name}\"", job.id);
     let same = |name: header::HeaderName| {
         headers.get(name).is_some_and(|value: &HeaderValue| value.as_bytes() == tag.as_bytes())
@@ -72,7 +66,7 @@ pub(crate) async fn content(
     } else {
         let asked =
             headers.get(header::RANGE).filter(|_| !headers.contains_key(header::IF_RANGE) || same(header::IF_RANGE));
-        part(file, length, asked).await?
+        part(&app, (&job.id, &name, length), asked).await?
     };
     let told = response.headers_mut();
     told.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -87,13 +81,21 @@ pub(crate) async fn content(
 }
 
 /// All of a file, or the part that was asked for.
-async fn part(file: File, length: u64, asked: Option<&HeaderValue>) -> Result<Response, ApiError> {
+async fn part(
+    app: &Shared,
+    (id, name, length): (&VideoId, &str, u64),
+    asked: Option<&HeaderValue>,
+) -> Result<Response, ApiError> {
+    let body = async |part| {
+        let chunks = app.files.read(id, name, part).await;
+        chunks.map(Body::from_stream).map_err(|error| full(&error))
+    };
     match asked.map(|asked| range(asked, length)) {
         Some(Range::Part(part)) => {
             let content_range = format!("bytes {}-{}/{length}", part.start(), part.end());
             let bytes = part.end() - part.start() + 1;
             let headers = [(header::CONTENT_RANGE, content_range), (header::CONTENT_LENGTH, bytes.to_string())];
-            let body = body(file, *part.start(), bytes).await?;
+            let body = body(*part.start()..part.end() + 1).await?;
             Ok((StatusCode::PARTIAL_CONTENT, headers, body).into_response())
         }
         Some(Range::Impossible) => {
@@ -109,7 +111,7 @@ async fn part(file: File, length: u64, asked: Option<&HeaderValue>) -> Result<Re
         }
         Some(Range::All) | None => {
             let headers = [(header::CONTENT_LENGTH, length.to_string())];
-            Ok((headers, body(file, 0, length).await?).into_response())
+            Ok((headers, body(0..length).await?).into_response())
         }
     }
 }
@@ -129,17 +131,4 @@ fn range(asked: &HeaderValue, length: u64) -> Range {
         Ok(_) => Range::All,
         Err(_) => Range::Impossible,
     }
-}
-
-async fn body(mut file: File, start: u64, bytes: u64) -> Result<Body, ApiError> {
-    file.seek(SeekFrom::Start(start)).await.map_err(|error| ApiError::internal(&error))?;
-    Ok(Body::from_stream(stream::try_unfold((file, bytes), |(mut file, left)| async move {
-        let mut chunk = vec![0; usize::try_from(left.min(CHUNK_BYTES)).unwrap_or_default()];
-        if chunk.is_empty() {
-            return Ok::<_, std::io::Error>(None);
-        }
-        file.read_exact(&mut chunk).await?;
-        let left = left - chunk.len() as u64;
-        Ok(Some((chunk, (file, left))))
-    })))
 }

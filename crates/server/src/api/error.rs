@@ -101,7 +101,7 @@ impl From<ServerError> for ApiError {
             }
             ServerError::QuotaUsed { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", message),
             ServerError::KeyReused => Self::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
-            ServerError::Store(_) => {
+            ServerError::Store(_) | ServerError::Database(_) | ServerError::NoConnection => {
                 tracing::error!(error = message, "the store failed");
                 let message = "the store of jobs does not answer; try again soon".to_owned();
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", message).retry_after(5)

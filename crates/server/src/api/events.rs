@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     http::guard::Caller,
-    jobs::{Job, Status},
+    jobs::{Advance, Job, Status},
     live::Moment,
 };
 
@@ -66,7 +66,7 @@ pub(crate) async fn events(
 #[derive(Default)]
 struct Said {
     position: Option<u64>,
-    progress: Option<(&'static str, usize, u8)>,
+    advance: Option<Advance>,
     previews: usize,
 }
 
@@ -143,7 +143,8 @@ impl Watching {
                     self.moments = self.app.live.watch(&job.id);
                 }
                 let moment = self.moments.as_mut().map(|moments| moments.borrow_and_update().clone());
-                self.tell(moment.unwrap_or_else(|| Moment { progress: job.progress, ..Moment::default() }));
+                // Of a worker elsewhere, the store says how far it is.
+                self.tell(moment.unwrap_or(Moment { advance: job.advance, preview: None }));
             }
             Status::Completed | Status::Failed => {
                 self.ended = true;
@@ -153,10 +154,9 @@ impl Watching {
     }
 
     fn tell(&mut self, moment: Moment) {
-        let progress = (moment.phase, moment.done, moment.progress);
-        if self.said.progress != Some(progress) {
-            self.said.progress = Some(progress);
-            let Moment { phase, done, total, progress, .. } = &moment;
+        if self.said.advance != Some(moment.advance) {
+            self.said.advance = Some(moment.advance);
+            let Advance { phase, done, total, progress } = moment.advance;
             let data = json!({ "phase": phase, "step": done, "total_steps": total, "progress": progress });
             self.next.extend(event("progress", &data));
         }
@@ -166,7 +166,7 @@ impl Watching {
             if place != self.said.previews {
                 self.said.previews = place;
                 let image = format!("data:image/gif;base64,{}", STANDARD.encode(&*preview));
-                self.next.extend(event("preview", &json!({ "step": moment.done, "image": image })));
+                self.next.extend(event("preview", &json!({ "step": moment.advance.done, "image": image })));
             }
         }
     }

@@ -16,7 +16,12 @@ use super::{
     video::Video,
     wishes::Shape,
 };
-use crate::{VideoId, files::Files, http::guard::Caller, order::OrderTask};
+use crate::{
+    VideoId,
+    files::Files,
+    http::guard::Caller,
+    order::{OrderTask, count_media},
+};
 
 const REMIX_STRENGTH: f32 = 0.6;
 const PASSAGE_SECONDS: f64 = 1.0;

@@ -11,14 +11,14 @@ use crate::{
     fetch::Fetcher,
     files::Files,
     http::metrics::Metrics,
-    jobs::{JobStore, KeyStore, Outbox, SqliteStore},
+    jobs::{Database, JobStore, KeyStore, Outbox, SqlStore},
     keys::Rates,
     live::{Bell, Live},
 };
 
 /// All that is kept.
 pub(crate) trait Store: JobStore + KeyStore + Outbox {}
-impl Store for SqliteStore {}
+impl<D: Database> Store for SqlStore<D> {}
 
 pub(crate) type Shared = Arc<App>;
 
@@ -49,13 +49,13 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(
         config: ServerConfig,
-        (store, files): (Arc<dyn Store>, Arc<Files>),
+        (store, files): (Arc<dyn Store>, Files),
         address: SocketAddr,
     ) -> Result<Self, ServerError> {
         let metrics = Metrics::new().map_err(|error| ServerError::Start(std::io::Error::other(error)))?;
         Ok(Self {
             store,
-            files,
+            files: Arc::new(files),
             generator: config.generator,
             machine: config.machine,
             policy: config.policy,

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::Path,
 };
 
 use axum::{extract::multipart::Field, http::StatusCode};
@@ -16,21 +16,26 @@ use super::{
     fields::{Fields, broken, missing},
     state::{App, Shared},
 };
-use crate::{VideoId, files::Variant, http::guard::Caller, jobs::Status};
+use crate::{
+    VideoId,
+    files::{Local, Variant},
+    http::guard::Caller,
+    jobs::Status,
+};
 
 /// A file that a video is made of.
 pub(crate) enum Input {
     /// It came with the request.
     Sent(NamedTempFile),
     /// It was made here.
-    Made(PathBuf),
+    Made(Local),
 }
 
 impl Input {
-    pub(crate) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> &Path {
         match self {
-            Self::Sent(file) => file.path().to_owned(),
-            Self::Made(path) => path.clone(),
+            Self::Sent(file) => file.path(),
+            Self::Made(file) => file,
         }
     }
 }
@@ -95,7 +100,9 @@ pub(crate) async fn made(app: &Shared, caller: &Caller, text: &str) -> Result<(I
         let message = format!("the video {id} is {}; only a completed one can be used", job.status.name());
         return Err(ApiError::new(StatusCode::CONFLICT, "video_not_ready", message));
     }
-    Ok((Input::Made(app.files.path(&id, &Variant::Video.file_name(job.attempt))), id))
+    let (name, of) = (Variant::Video.file_name(job.attempt), id.clone());
+    let file = app.off(move |app| app.files.bring(&of, &name).map_err(|error| full(&error))).await?;
+    Ok((Input::Made(file), id))
 }
 
 fn fetched(app: &App, name: &str, url: &str) -> Result<NamedTempFile, ApiError> {
@@ -114,9 +121,9 @@ fn fetched(app: &App, name: &str, url: &str) -> Result<NamedTempFile, ApiError> 
     Ok(file)
 }
 
-/// The disk refuses.
+/// The disk or the bucket refuses.
 pub(super) fn full(error: &io::Error) -> ApiError {
-    tracing::error!(%error, "a file cannot be kept");
-    let message = "the server cannot keep the file: its disk may be full".to_owned();
+    tracing::error!(%error, "a file cannot be kept or read");
+    let message = "the server cannot keep or read the file: its disk may be full, or its bucket away".to_owned();
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "storage_failed", message).retry_after(60)
 }

@@ -54,7 +54,7 @@ impl Video {
             object: "video",
             model: job.model.clone(),
             status: job.status.name(),
-            progress: job.progress,
+            progress: job.advance.progress,
             created_at: job.created_at,
             completed_at: job.completed_at,
             expires_at: None,

@@ -1,23 +1,31 @@
 //! Jobs: what was asked for and how far it is, kept where a crash cannot take them.
 //!
-//! The traits say what a store promises, so that workers on many machines could share another one; [`SqliteStore`] is
-//! the one for a single machine.
+//! The traits say what a store promises. [`SqliteStore`] is the one for a single machine, [`PostgresStore`] the one for
+//! many; both say the same to their databases.
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | [`sqlite`] | [`SqliteStore`], one file |
-//! | `rows` | jobs as rows |
+//! | `database` | what a database must be able to do |
+//! | `sqlite`, `postgres` | the two that can |
+//! | `store` | what callers ask of the store |
 //! | `work` | what workers ask of it |
+//! | `rows` | jobs as rows |
 //! | `records` | keys, and what is to be told |
 
+mod database;
+mod postgres;
 mod records;
 mod rows;
-pub mod sqlite;
+mod sqlite;
+mod store;
 mod work;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-pub use sqlite::SqliteStore;
+pub use self::database::Database;
+pub use self::postgres::{Postgres, PostgresStore};
+pub use self::sqlite::{Sqlite, SqliteStore};
+pub use self::store::SqlStore;
 
 use crate::{Order, ServerError, VideoId, keys::StoredKey};
 
@@ -102,8 +110,8 @@ pub struct Job {
     pub id: VideoId,
     /// How far it is.
     pub status: Status,
-    /// The same from 0 to 100.
-    pub progress: u8,
+    /// How far its worker is with it.
+    pub advance: Advance,
     /// When it was taken, in seconds since 1970.
     pub created_at: i64,
     /// When it was completed.
@@ -122,6 +130,31 @@ pub struct Job {
     pub failure: Option<Failure>,
     /// How often a worker has begun it; the files of a completed job bear the number of the last.
     pub attempt: u32,
+}
+
+/// What a worker may be doing, as the API says it.
+pub(crate) const PHASES: [&str; 2] = ["sampling", "decoding"];
+
+/// How far a worker is with a job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Advance {
+    /// From 0 to 100.
+    pub progress: u8,
+    /// `sampling` or `decoding`; nothing before either.
+    pub phase: &'static str,
+    /// Steps or frames.
+    pub done: usize,
+    /// Of so many.
+    pub total: usize,
+}
+
+/// Who wants to have a job.
+#[derive(Clone, Debug)]
+pub struct Claimant {
+    /// A name that no other worker has.
+    pub name: String,
+    /// What it makes videos with; it gets no job that was taken for another model.
+    pub model: String,
 }
 
 /// A worker's right to a job. It ends when the lease runs out, the job is cancelled or deleted, or another one has it.
@@ -211,12 +244,12 @@ pub trait JobStore: Send + Sync {
     fn exists(&self, id: &VideoId) -> Result<bool, ServerError>;
 
     /// Gives a worker the next job: one that waits, or one whose worker said nothing for the length of its lease.
-    fn claim(&self, worker: &str, lease: Duration, losses: u32) -> Result<Option<Job>, ServerError>;
+    fn claim(&self, worker: &Claimant, lease: Duration, losses: u32) -> Result<Option<Job>, ServerError>;
 
     /// Renews a lease and says how far the job is; whether the worker still has it.
-    fn renew(&self, lease: &Lease, length: Duration, progress: Option<u8>) -> Result<bool, ServerError>;
+    fn renew(&self, lease: &Lease, length: Duration, advance: Advance) -> Result<bool, ServerError>;
 
-    /// The files are there; whether the worker still had the job.
+    /// The files are there; whether the worker still had the job. Asked again, it answers the same; so for [`Self::fail`].
     fn complete(&self, lease: &Lease) -> Result<bool, ServerError>;
 
     /// There will be no files; whether the worker still had the job.
@@ -249,10 +282,13 @@ pub trait KeyStore: Send + Sync {
 
 /// Keeps what is to be told, in one transaction with what happened.
 pub trait Outbox: Send + Sync {
-    /// What is to be told now.
+    /// From now on, for so long, what happens is to be told.
     ///
     /// # Errors
     /// That of the store; so for all that follow.
+    fn listen(&self, length: Duration) -> Result<(), ServerError>;
+
+    /// What is to be told now; nobody else gets it for a while.
     fn due(&self) -> Result<Option<Notice>, ServerError>;
 
     /// It was told.
@@ -262,13 +298,15 @@ pub trait Outbox: Send + Sync {
     fn not_told(&self, id: &str, wait: Duration) -> Result<(), ServerError>;
 }
 
-/// Seconds since 1970.
-pub(crate) fn now() -> i64 {
-    now_millis() / 1000
+/// What tables a database of this version lacks.
+fn missing(version: i64) -> Result<&'static [&'static str], ServerError> {
+    let known = database::SCHEMA.len() as i64;
+    let found = usize::try_from(version).ok().and_then(|version| database::SCHEMA.get(version..));
+    found.ok_or(ServerError::LaterVersion { found: version, known })
 }
 
-/// Milliseconds since 1970.
-pub(crate) fn now_millis() -> i64 {
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
 }

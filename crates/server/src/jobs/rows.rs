@@ -1,81 +1,55 @@
 //! Jobs as rows of a table.
 
-use rusqlite::{Connection, OptionalExtension, Params, types::Type};
-
-use super::{Failure, Job, Status};
+use super::{
+    Advance, Failure, Job, PHASES, Status,
+    database::{Row, Session, Value},
+};
 use crate::{ServerError, VideoId};
 
-/// What [`Row::read`] reads, in its order.
+/// What [`job`] reads, in its order.
 pub(super) const COLUMNS: &str = "id, status, progress, created_at, completed_at, model, size, seconds, remixed_from, \
-                                  recipe, error_code, error_message, attempt";
+                                  recipe, error_code, error_message, attempt, phase, step, steps";
 
-/// A row, of which the order is still text.
-pub(super) struct Row {
-    id: String,
-    status: Status,
-    progress: u8,
-    created_at: i64,
-    completed_at: Option<i64>,
-    model: String,
-    size: String,
-    seconds: String,
-    remixed_from: Option<String>,
-    recipe: String,
-    error: (Option<String>, Option<String>),
-    attempt: u32,
+/// A job as a row has it.
+pub(super) fn job(row: &Row) -> Result<Job, ServerError> {
+    let status: String = row.get(1)?;
+    let status = Status::ALL.into_iter().find(|known| known.name() == status);
+    let phase: String = row.get(13)?;
+    Ok(Job {
+        id: id(row, 0)?,
+        status: status.ok_or(ServerError::Column { index: 1 })?,
+        advance: Advance {
+            progress: row.get(2)?,
+            phase: PHASES.into_iter().find(|known| *known == phase).unwrap_or_default(),
+            done: row.get(14)?,
+            total: row.get(15)?,
+        },
+        created_at: row.get(3)?,
+        completed_at: row.get(4)?,
+        model: row.get(5)?,
+        size: row.get(6)?,
+        seconds: row.get(7)?,
+        remixed_from: row.get::<Option<String>>(8)?.map(|_| id(row, 8)).transpose()?,
+        order: serde_json::from_str(&row.get::<String>(9)?)?,
+        failure: match (row.get(10)?, row.get(11)?) {
+            (Some(code), Some(message)) => Some(Failure { code, message }),
+            _ => None,
+        },
+        attempt: row.get(12)?,
+    })
 }
 
-impl Row {
-    pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
-        let status: String = row.get(1)?;
-        let named = Status::ALL.into_iter().find(|known| known.name() == status);
-        Ok(Self {
-            id: row.get(0)?,
-            status: named.ok_or_else(|| rusqlite::Error::InvalidColumnType(1, "status".into(), Type::Text))?,
-            progress: row.get(2)?,
-            created_at: row.get(3)?,
-            completed_at: row.get(4)?,
-            model: row.get(5)?,
-            size: row.get(6)?,
-            seconds: row.get(7)?,
-            remixed_from: row.get(8)?,
-            recipe: row.get(9)?,
-            error: (row.get(10)?, row.get(11)?),
-            attempt: row.get(12)?,
-        })
-    }
-
-    pub(super) fn job(self) -> Result<Job, ServerError> {
-        let id = |index, text: String| {
-            let wrong = |problem: String| rusqlite::Error::FromSqlConversionFailure(index, Type::Text, problem.into());
-            text.parse::<VideoId>().map_err(wrong)
-        };
-        Ok(Job {
-            id: id(0, self.id)?,
-            status: self.status,
-            progress: self.progress,
-            created_at: self.created_at,
-            completed_at: self.completed_at,
-            model: self.model,
-            size: self.size,
-            seconds: self.seconds,
-            remixed_from: self.remixed_from.map(|text| id(8, text)).transpose()?,
-            order: serde_json::from_str(&self.recipe)?,
-            failure: match self.error {
-                (Some(code), Some(message)) => Some(Failure { code, message }),
-                _ => None,
-            },
-            attempt: self.attempt,
-        })
-    }
+/// The name of a video in a column.
+pub(super) fn id(row: &Row, index: usize) -> Result<VideoId, ServerError> {
+    row.get::<String>(index)?.parse().map_err(|_| ServerError::Column { index })
 }
 
 /// The only job of which a condition holds.
 pub(super) fn query_job(
-    connection: &Connection,
+    session: &mut dyn Session,
     condition: &str,
-    parameters: impl Params,
+    values: &[Value],
 ) -> Result<Option<Job>, ServerError> {
-    let mut query = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM videos WHERE {condition}"))?;
-    query.query_row(parameters, Row::read).optional()?.map(Row::job).transpose()
+    let found = session.first(&format!("SELECT {COLUMNS} FROM videos WHERE {condition}"), values)?;
+    found.as_ref().map(job).transpose()
 }

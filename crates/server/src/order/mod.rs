@@ -166,12 +166,6 @@ impl OrderTask {
 }
 
 impl Order {
-    /// All words that say what is to be seen.
-    pub fn words(&self) -> String {
-        let motions = self.motions.iter().map(String::as_str);
-        std::iter::once(self.prompt.as_str()).chain(motions).collect::<Vec<_>>().join("\n")
-    }
-
     /// What makes a video of a prompt, with all else as the model likes it.
     pub fn new(task: OrderTask, prompt: impl Into<String>, seed: u64) -> Self {
         Self {

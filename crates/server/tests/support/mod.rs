@@ -69,6 +69,8 @@ pub fn config(data: &Path) -> ServerConfig {
     ServerConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         data: data.to_owned(),
+        shared: None,
+        work: server::Work::Here,
         generator: Arc::new(Generator::nano(&DeviceKind::Cpu.open().unwrap()).unwrap()),
         machine: None,
         marks: Marks::open(data, VisibleLabel::Left).unwrap(),

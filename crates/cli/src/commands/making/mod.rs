@@ -1,4 +1,12 @@
 //! What all commands that make videos share: their options, and the way from a request to files.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | `remote` | the same by a server elsewhere |
+//! | `report` | what is said of videos that were made |
+
+mod remote;
+mod report;
 
 use std::{
     path::{Path, PathBuf},
@@ -8,20 +16,26 @@ use std::{
 use anyhow::{anyhow, bail};
 use clap::Args;
 use generation::{
-    GenerationError, GenerationOptions, GenerationRequest, Machine, VideoGenerator,
+    GenerationError, GenerationOptions, GenerationRequest, Machine, Motion, VideoGenerator,
     tasks::{Assembly, Plan, Task},
 };
-use serde::Serialize;
+use provenance::moderation::Wish;
 use serde_json::json;
-use video::{Clip, Frame, FrameRate, Resolution, VideoError, contact_sheet};
+use video::{Clip, Frame, ReadLimits, VideoError, contact_sheet};
 use wan::transformer::Precision;
+
+use report::{Made, describe, report};
+
+pub use report::Outcome;
 
 use super::{
     guide_choice::GuideChoice,
     marks::{MarkChoice, Marks, Signer},
     model_choice::{LoraChoice, ModelChoice},
+    policy_choice::PolicyChoice,
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
+    server_choice::ServerChoice,
 };
 use crate::{
     interrupt::Careful,
@@ -57,6 +71,8 @@ pub struct Making {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     count: u64,
     #[command(flatten)]
+    server: ServerChoice,
+    #[command(flatten)]
     model: ModelChoice,
     #[command(flatten)]
     look: LookChoice,
@@ -66,6 +82,8 @@ pub struct Making {
     precision: PrecisionChoice,
     #[command(flatten)]
     marks: MarkChoice,
+    #[command(flatten)]
+    policy: PolicyChoice,
     /// Decode frames of a Wan model that are larger than this in overlapping tiles of so many pixels along a side, one after
     /// another: smaller tiles take less memory and more time [default: 512]
     #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
@@ -88,17 +106,6 @@ pub struct Loaded {
     pub look: Option<Look>,
     /// Who signs what is made.
     pub signer: Signer,
-}
-
-/// How large, long and fast a finished video is.
-#[derive(Clone, Copy)]
-pub struct Outcome {
-    /// Size of the pictures.
-    pub resolution: Resolution,
-    /// Number of frames.
-    pub num_frames: usize,
-    /// Frames per second.
-    pub frame_rate: FrameRate,
 }
 
 /// Videos that are to be made.
@@ -129,14 +136,6 @@ pub struct Job<'a> {
     pub progress: &'a mut Generating,
 }
 
-/// One video that was made.
-#[derive(Serialize)]
-struct Made {
-    file: String,
-    seed: u64,
-    seconds_taken: f64,
-}
-
 impl Making {
     /// Where the video goes, if that was said.
     pub fn target(&self) -> anyhow::Result<Option<Target>> {
@@ -147,18 +146,34 @@ impl Making {
         Ok(target)
     }
 
-    /// What is asked for by these options.
+    /// What is asked for by these options, if it may be.
     pub fn options(&self, prompt: String) -> anyhow::Result<GenerationOptions> {
+        let things = self.guide.motions.iter().map(Motion::name);
+        self.check_texts(std::iter::once(prompt.as_str()).chain(things).collect())?;
         Ok(GenerationOptions {
             negative_prompt: self.negative.clone(),
             camera: self.guide.camera()?,
-            motions: self.guide.motions.clone(),
+            motions: self.guide.motions(),
             ..self.sampling.options(prompt)
         })
     }
 
+    /// Refuses texts that the policy does not allow, and what is not to be shown beside them.
+    pub fn check_texts(&self, shown: Vec<&str>) -> anyhow::Result<()> {
+        let hidden = self.negative.as_deref().into_iter().collect();
+        Ok(self.policy.moderator()?.check_texts(&Wish { shown, hidden })?)
+    }
+
+    /// Refuses what a story says is not to be shown, if the policy does not allow it.
+    pub fn check_negative(&self, hidden: Option<&str>) -> anyhow::Result<()> {
+        let hidden = hidden.into_iter().collect();
+        Ok(self.policy.moderator()?.check_texts(&Wish { shown: Vec::new(), hidden })?)
+    }
+
     /// Loads the model, when all that can be looked at before is right; `inputs` are files that go into the videos.
     pub fn load(&self, inputs: &[&Path]) -> anyhow::Result<Loaded> {
+        let moderator = self.policy.moderator()?;
+        inputs.iter().try_for_each(|input| moderator.check_file(input, &ReadLimits::default()))?;
         let signer = self.marks.open(inputs)?;
         let look = self.look.open()?;
         let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
@@ -272,7 +287,10 @@ impl Making {
             let mut marker = marks.marker(*seed, size_and_rate);
             let mut sink: Option<(Sink, Careful)> = None;
             let (mut number, mut kept) = (0_usize, Vec::new());
+            let moderator = self.policy.moderator()?;
             let mut write = |mut frame: Frame| {
+                let judged = moderator.check_finished(&frame, (number, outcome.num_frames));
+                judged.map_err(|error| VideoError::Refused { message: error.to_string() })?;
                 let (sink, _) = match &mut sink {
                     Some(sink) => sink,
                     None => {
@@ -341,41 +359,4 @@ impl Making {
             "device": self.model.device_name(),
         })
     }
-}
-
-impl Outcome {
-    fn of(plan: &Plan) -> Self {
-        Self { resolution: plan.resolution, num_frames: plan.num_frames(), frame_rate: plan.frame_rate }
-    }
-
-    fn duration_secs(&self) -> f64 {
-        self.num_frames as f64 * self.frame_rate.frame_duration_secs()
-    }
-}
-
-fn report(
-    outcome: Outcome,
-    settings: serde_json::Value,
-    (made, sheet): (&[Made], Option<&Target>),
-) -> serde_json::Value {
-    json!({
-        "file": made[0].file,
-        "seed": made[0].seed,
-        "seconds_taken": made.iter().map(|made| made.seconds_taken).sum::<f64>(),
-        "size": outcome.resolution.to_string(),
-        "frames": outcome.num_frames,
-        "fps": outcome.frame_rate.to_string(),
-        "duration_secs": outcome.duration_secs(),
-        "settings": settings,
-        "videos": made,
-        "contact_sheet": sheet.map(Target::name),
-    })
-}
-
-fn describe(made: &Made, outcome: Outcome) -> String {
-    let length = match outcome.num_frames {
-        1 => "a still".to_owned(),
-        frames => format!("{frames} frames, {:.2} s at {} fps", outcome.duration_secs(), outcome.frame_rate),
-    };
-    format!("{}: {}, {length}, seed {}, made in {:.1} s", made.file, outcome.resolution, made.seed, made.seconds_taken)
 }
