@@ -16,12 +16,7 @@ use super::{
     video::Video,
     wishes::Shape,
 };
-use crate::{
-    VideoId,
-    files::Files,
-    http::guard::Caller,
-    order::{OrderTask, count_media},
-};
+use crate::{VideoId, files::Files, http::guard::Caller, order::OrderTask};
 
 const REMIX_STRENGTH: f32 = 0.6;
 const PASSAGE_SECONDS: f64 = 1.0;
