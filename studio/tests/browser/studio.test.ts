@@ -55,6 +55,9 @@ const frames = (video: Locator, wanted: number) =>
     return decoded() - begun;
   }, wanted);
 
+/** No dialog is in the way. */
+const closed = () => page.locator("dialog").waitFor({ state: "detached" });
+
 /** Asks for a small film. */
 async function compose(prompt: string) {
   await page.getByLabel("What the film shows").fill(prompt);
@@ -116,6 +119,7 @@ test("a film is made, seen while it forms, and watched", async () => {
   await page.getByRole("tab", { name: "Recipe" }).click();
   await page.getByText("misora generate 'a red ball rolls across the grass' --seed 7").waitFor();
   await page.keyboard.press("Escape");
+  await closed();
 });
 
 test("others are made of it, and all are found again", async () => {
@@ -125,7 +129,7 @@ test("others are made of it, and all are found again", async () => {
     await page.getByRole("tab", { name }).click();
     await fill();
     await page.getByRole("button", { name: act }).click();
-    await page.locator("dialog").waitFor({ state: "detached" });
+    await closed();
     await count(before + 1);
   };
   await edit("Remix", "Remix it", async () => {
@@ -148,6 +152,7 @@ test("others are made of it, and all are found again", async () => {
   await page.locator("dialog").getByRole("link", { name: "a red ball rolls across the grass" }).waitFor();
   expect(await frames(page.locator("dialog video"), 5)).toBeGreaterThanOrEqual(5);
   await page.keyboard.press("Escape");
+  await closed();
   await page.getByLabel("Kind of film").selectOption("");
   await page.getByRole("searchbox").fill("nothing like it");
   await page.getByText("Nothing here fits").waitFor();
@@ -270,6 +275,7 @@ test("a film is deleted only after a question", async () => {
   await page.keyboard.press("Delete");
   await page.getByText("Delete this film?").waitFor();
   await page.locator("dialog form").getByRole("button", { name: "Delete" }).click();
+  await closed();
   await count(7);
 });
 
@@ -278,6 +284,7 @@ test("keys do what the help says", async () => {
   await page.getByRole("heading", { name: "Keys and help" }).waitFor();
   expect(await violations(page)).toEqual([]);
   await page.keyboard.press("Escape");
+  await closed();
   await page.keyboard.press("2");
   await page.getByRole("heading", { name: "Tell it in several shots" }).waitFor();
   await page.keyboard.press("n");
@@ -304,7 +311,10 @@ test("everybody can read it: light and dark, wide and narrow, in English and Chi
         await keep(page, where, name !== "clip");
         expect(await violations(page), where).toEqual([]);
         expect(await overflow(page), where).toBeLessThanOrEqual(0);
-        if (name === "clip") await page.keyboard.press("Escape");
+        if (name === "clip") {
+          await page.keyboard.press("Escape");
+          await closed();
+        }
       }
     }
   }
