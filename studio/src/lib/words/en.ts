@@ -77,6 +77,7 @@ export const en = {
   "make.many": "Make {count}",
   "picture.add": "Begin with a picture",
   "picture.given": "The picture that it begins with: {name}",
+  "picture.needed": "This model begins every film with a picture: add one, or drop it here.",
   "picture.drop": "Take the picture away",
 
   queue: "In the making",
@@ -246,6 +247,7 @@ export const en = {
   "error.video_not_found": "This film is gone: it was deleted.",
   "error.video_not_ready": "This film is not finished yet.",
   "error.moderation_blocked": "This is not made here. Say it in other words.",
+  "error.moderation_unavailable": "Pictures cannot be judged at the moment. Try again later.",
   "error.unreadable_file": "This file cannot be read as a film or picture.",
   "error.request_too_large": "The file is too large for this server. Choose a smaller or shorter one.",
   "error.request_timeout": "The upload took too long. Try again.",

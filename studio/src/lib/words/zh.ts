@@ -78,6 +78,7 @@ export const zh: Record<keyof typeof en, string> = {
   "make.many": "制作 {count} 段",
   "picture.add": "从图片开始",
   "picture.given": "起始图片：{name}",
+  "picture.needed": "这个模型的影片都从图片开始：请添加一张，或拖到这里。",
   "picture.drop": "移除图片",
 
   queue: "正在制作",
@@ -247,6 +248,7 @@ export const zh: Record<keyof typeof en, string> = {
   "error.video_not_found": "这段影片已被删除。",
   "error.video_not_ready": "这段影片还没有完成。",
   "error.moderation_blocked": "这里不制作这样的内容，请换个说法。",
+  "error.moderation_unavailable": "暂时无法审核图片，请稍后再试。",
   "error.unreadable_file": "这个文件无法作为影片或图片读取。",
   "error.request_too_large": "文件太大，请选小一些或短一些的。",
   "error.request_timeout": "上传太慢，请重试。",
