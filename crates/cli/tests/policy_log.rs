@@ -24,7 +24,7 @@ fn asked(place: &Place, arguments: &[&str], prompt: &str) -> (String, Vec<Value>
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let mut stream = TcpStream::connect(line.trim().strip_prefix("misora listens on http://").unwrap()).unwrap();
     let body = serde_json::json!({ "prompt": prompt, "size": "48x32" }).to_string();
-    let head = "POST /v1/videos HTTP/1.1\r\nhost: misora\r\nconnection: close\r\ncontent-type: application/json\r\n";
+    let head = "POST /v1/videos HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncontent-type: application/json\r\n";
     write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use generation::storyboard::StoryFile;
 use provenance::{
     ProvenanceError,
     moderation::{Moderator, Wish},
@@ -15,6 +16,8 @@ use crate::Order;
 const NO_WORDS: [&str; 3] = ["kind", "fit", "sampler"];
 /// The field that says what is not to be shown.
 const NEGATIVE: &str = "negative_prompt";
+/// The field that is a story in TOML.
+const STORY: &str = "story";
 
 /// Decides what may be asked for. Every order that is to become a video passes here before its job is taken.
 pub trait PromptPolicy: Send + Sync {
@@ -144,6 +147,7 @@ fn collect(value: &Value, shown: &mut Vec<String>, hidden: &mut Vec<String>) {
             for (name, value) in fields.iter().filter(|(name, _)| !NO_WORDS.contains(&name.as_str())) {
                 match value {
                     Value::String(text) if name == NEGATIVE => hidden.push(text.clone()),
+                    Value::String(text) if name == STORY => collect_story(text, shown, hidden),
                     value => collect(value, shown, hidden),
                 }
             }
@@ -152,9 +156,22 @@ fn collect(value: &Value, shown: &mut Vec<String>, hidden: &mut Vec<String>) {
     }
 }
 
+/// What a story shows, card by card with its things in place, and what it does not.
+fn collect_story(text: &str, shown: &mut Vec<String>, hidden: &mut Vec<String>) {
+    match StoryFile::parse(text) {
+        Ok(story) => {
+            shown.extend(story.prompts().into_iter().map(|(_, prompt)| prompt));
+            shown.extend(story.things.into_values());
+            hidden.extend(story.negative_prompt);
+        }
+        Err(_) => shown.push(text.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::OrderTask;
 
     #[test]
     fn all_words_of_an_order_are_found() {
@@ -162,5 +179,13 @@ mod tests {
             "negative_prompt": "a cube", "fit": "crop", "seed": 1}"#;
         let (shown, hidden) = words(&serde_json::from_str(order).unwrap());
         assert_eq!((shown, hidden), (vec!["a ball".to_owned(), "input-0".to_owned()], vec!["a cube".to_owned()]));
+
+        let story = "negative_prompt = \"fog\"\n[things]\nball = \"a red ball\"\n[[card]]\nfrom = 0\nto = 1\nprompt = \"{ball} falls\"";
+        let task = OrderTask::Story { story: story.to_owned(), media: Vec::new() };
+        let (shown, hidden) = words(&Order::new(task, "at noon", 1));
+        assert_eq!(
+            (shown, hidden),
+            (vec!["at noon".into(), "a red ball falls".into(), "a red ball".into()], vec!["fog".into()])
+        );
     }
 }

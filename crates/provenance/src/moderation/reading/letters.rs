@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::LazyLock};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Traditional characters, each before its simplified one: those of a single simplified form that is among the 3755
-/// commonest, after the table of characters of OpenCC.
+/// commonest, after the table of characters of OpenCC (Apache-2.0).
 const TRADITIONAL: &str = include_str!("traditional.txt");
 
 /// Letters of other scripts, each list before the Latin letters that they stand for: by their looks where these are the same,
