@@ -60,10 +60,15 @@ def main():
 
     remix = wait(client, client.videos.remix(video.id, prompt="a blue ball", extra_body=SMALL))
     assert remix.remixed_from_video_id == video.id, remix
-    extended = client.videos.extend(prompt=prompt, seconds="1", video={"id": video.id}, extra_body=SMALL)
+    extended = client.videos.extend(prompt=prompt, seconds="1", video=content, extra_body=SMALL)
     assert wait(client, extended).seconds == "2", extended
-    wait(client, client.videos.edit(prompt="a green ball", video={"id": video.id}, extra_body=SMALL))
     wait(client, client.videos.edit(prompt="a green ball", video=content, extra_body=SMALL))
+    # The client declares references to videos, and refuses them before it sends anything (3.57).
+    for path in ("/videos/extensions", "/videos/edits"):
+        body = {"prompt": prompt, "seconds": "1", "video": {"id": video.id}, **SMALL}
+        if path == "/videos/edits":
+            del body["seconds"]
+        wait(client, client.post(path, cast_to=type(video), body=body))
     animated = client.videos.create(
         prompt=prompt, seconds="1", size="64x64", input_reference=("first.jpg", thumbnail, "image/jpeg"), extra_body=SMALL
     )

@@ -20,7 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("provenance", &["video", "worlds"]),
     ("generation", &["diffusion", "models", "provenance", "video", "wan"]),
     ("training", &["dataset", "diffusion", "generation", "kernels", "models", "video", "worlds"]),
-    ("server", &["generation", "video"]),
+    ("server", &["generation", "provenance", "video"]),
     ("evaluation", &["generation", "kernels", "models", "video", "worlds"]),
     (
         "cli",

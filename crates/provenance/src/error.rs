@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
+use crate::moderation::Refusal;
+
 /// The one error of this crate.
 #[derive(Debug, Error)]
 pub enum ProvenanceError {
@@ -36,6 +38,33 @@ pub enum ProvenanceError {
     /// Keys could not be made.
     #[error("cannot make a key that signs videos: {0}")]
     Key(#[from] rcgen::Error),
+    /// A policy that cannot be used.
+    #[error("the policy {place} cannot be used: {problem}")]
+    Policy {
+        /// Its file.
+        place: String,
+        /// The line that is wrong, where it is known, and why.
+        problem: String,
+    },
+    /// The policy does not allow it.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// Nothing is known of a picture, so it does not pass.
+    #[error("a picture cannot be checked, so nothing is made: {program} {problem}")]
+    Classifier {
+        /// The program that looks at pictures.
+        program: String,
+        /// What went wrong.
+        problem: String,
+    },
+    /// Prompts that test a policy cannot be read.
+    #[error("{} holds no prompts that test a policy: {problem}", path.display())]
+    Suite {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A file could not be read.
     #[error(transparent)]
     Video(#[from] video::VideoError),

@@ -1,5 +1,5 @@
-//! What generated videos carry: a label that people see, a mark in the pictures that they do not, a label in the metadata
-//! and a signed statement; and how all of these are found again.
+//! What may be generated, and what generated videos carry: a policy for prompts and pictures; a label that people see, a mark
+//! in the pictures that they do not, a label in the metadata and a signed statement; and how all of these are found again.
 //!
 //! Knows pictures and files, but no tensors, models or terminals.
 //!
@@ -11,6 +11,7 @@
 //! | [`watermark`] | the mark in the pictures |
 //! | [`credentials`] | the signed statement, and [`Identity`], who signs |
 //! | [`detection`] | [`detect`], which finds all of them |
+//! | [`moderation`] | [`Moderator`](moderation::Moderator), which refuses prompts and pictures by a policy |
 //! | [`error`] | [`ProvenanceError`], the one error of this crate |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that meets an error should fail at once"))]
@@ -20,6 +21,7 @@ pub mod detection;
 pub mod error;
 pub mod label;
 pub mod marker;
+pub mod moderation;
 pub mod origin;
 pub mod watermark;
 

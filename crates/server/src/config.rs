@@ -24,7 +24,7 @@ pub struct ServerConfig {
     pub generator: SharedGenerator,
     /// What there is to compute with, so that a video which does not fit is refused at once.
     pub machine: Option<Machine>,
-    /// Which prompts are refused.
+    /// What may be asked for.
     pub policy: Arc<dyn PromptPolicy>,
     /// Who is told what came of each job.
     pub webhook: Option<Webhook>,
@@ -58,6 +58,8 @@ pub struct WorkerConfig {
     pub shared: Shared,
     /// What makes the videos; jobs for other models are left to other workers.
     pub generator: SharedGenerator,
+    /// What may be shown.
+    pub policy: Arc<dyn PromptPolicy>,
     /// How much is read, and how long a job stays its own.
     pub limits: ServerLimits,
 }

@@ -12,7 +12,7 @@
 //! | [`order`] | [`Order`], what somebody asked for, as it is kept |
 //! | [`jobs`] | [`JobStore`](jobs::JobStore) and its like, and SQLite or PostgreSQL behind them |
 //! | [`keys`] | who may call, how often, and how many videos they may make |
-//! | [`policy`] | [`PromptPolicy`], which prompts are refused |
+//! | [`policy`] | [`PromptPolicy`], what may be asked for |
 //! | [`fetch`] | other people's URLs, never private ones |
 //! | [`webhooks`] | telling others what came of a job, signed |
 //! | [`error`] | [`ServerError`], the one error of this crate |
@@ -47,7 +47,7 @@ pub use error::ServerError;
 pub use fetch::PrivateUrls;
 pub use id::VideoId;
 pub use order::Order;
-pub use policy::{Anything, PromptPolicy, Refusal};
+pub use policy::{Anything, PromptPolicy, Refusal, Unfit};
 pub use remote_worker::RemoteWorker;
 pub use serve::Server;
 pub use webhooks::Webhook;

@@ -38,7 +38,7 @@ impl RemoteWorker {
     /// # Errors
     /// What the database or the place of files says, or [`ServerError::Start`].
     pub fn open(config: WorkerConfig) -> Result<Self, ServerError> {
-        let WorkerConfig { shared, generator, limits } = config;
+        let WorkerConfig { shared, generator, policy, limits } = config;
         let runtime = runtime()?;
         let store = Arc::new(PostgresStore::open(&shared.database)?);
         let scratch = tempfile::tempdir().map_err(ServerError::data(std::env::temp_dir()))?;
@@ -52,6 +52,7 @@ impl RemoteWorker {
             live: Arc::new(Live::default()),
             is_seen: false,
             bell: Arc::new(Bell::default()),
+            policy,
             metrics: Arc::new(Metrics::new().map_err(|error| ServerError::Start(std::io::Error::other(error)))?),
             limits,
             stopped: Arc::new(AtomicBool::new(false)),

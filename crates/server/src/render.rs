@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use video::{Clip, Frame, ReadLimits, VideoError, VideoWriter, contact_sheet, write_clip};
 
 use crate::{
+    PromptPolicy, Refusal, Unfit,
     files::{Files, Local, Variant},
     jobs::Job,
 };
@@ -21,7 +22,7 @@ const SHEET_SIDE: usize = 4;
 pub(crate) fn render(
     generator: &dyn VideoGenerator,
     job: &Job,
-    (files, limits): (&Files, &ReadLimits),
+    (files, limits, policy): (&Files, &ReadLimits, &dyn PromptPolicy),
     progress: &mut dyn Progress,
 ) -> Result<TempDir, GenerationError> {
     let folder = files.scratch_folder().map_err(|error| kept(job, error))?;
@@ -33,10 +34,12 @@ pub(crate) fn render(
     let (resolution, frame_rate) = (prepared.resolution(), prepared.frame_rate());
     // A place that cannot be written to is better known before the work than after.
     let mut writer = VideoWriter::create(&place(Variant::Video), resolution, frame_rate)?;
-    let shown = evenly_spaced(prepared.num_frames());
+    let frames = prepared.num_frames();
+    let shown = evenly_spaced(frames);
     let mut pictures: Vec<Frame> = Vec::with_capacity(shown.len());
     let mut write = |frame: Frame| {
         let number = writer.frame_count();
+        policy.check_finished(&frame, (number, frames)).map_err(refused)?;
         writer.write(&frame)?;
         if shown.contains(&number) {
             pictures.push(frame);
@@ -68,6 +71,21 @@ pub(crate) fn publish(files: &Files, job: &Job, made: &TempDir) -> Result<(), Ge
 fn kept(job: &Job, source: io::Error) -> VideoError {
     let hint = "check the disk of the server, or the bucket".to_owned();
     VideoError::Write { path: PathBuf::from(job.id.as_str()), hint, source }
+}
+
+/// A finished video that must not be kept.
+fn refused(unfit: Unfit) -> VideoError {
+    let message = match unfit {
+        Unfit::Refused(Refusal { category, rule, explanation }) => {
+            tracing::warn!(category, rule, "a finished video was refused");
+            explanation
+        }
+        Unfit::Unreadable(problem) | Unfit::Unknown(problem) => {
+            tracing::error!(error = problem, "a finished video could not be judged");
+            "the finished video could not be judged, and none is kept unjudged".to_owned()
+        }
+    };
+    VideoError::Refused { message }
 }
 
 /// Numbers of frames from the first to the last.

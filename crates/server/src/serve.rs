@@ -82,6 +82,7 @@ impl Server {
             is_seen: true,
             bell: Arc::clone(&app.bell),
             metrics: Arc::clone(&app.metrics),
+            policy: Arc::clone(&app.policy),
             limits: app.limits,
             stopped: Arc::new(AtomicBool::new(false)),
         };

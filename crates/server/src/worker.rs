@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use video::{Clip, VideoError, encode_gif};
 
 use crate::{
-    ServerError, ServerLimits, SharedGenerator, VideoId,
+    PromptPolicy, ServerError, ServerLimits, SharedGenerator, VideoId,
     files::Files,
     http::metrics::Metrics,
     jobs::{Advance, Claimant, Failure, Job, JobStore, Lease, PHASES},
@@ -47,6 +47,7 @@ pub(crate) struct Worker {
     pub(crate) is_seen: bool,
     pub(crate) bell: Arc<Bell>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) policy: Arc<dyn PromptPolicy>,
     pub(crate) limits: ServerLimits,
     pub(crate) stopped: Arc<AtomicBool>,
 }
@@ -83,7 +84,7 @@ impl Worker {
             scope.spawn(move || self.keep(kept, until_done, shared));
             let told = self.live.begin(id);
             let mut progress = JobProgress { worker: self, told, keeping: &keeping, part: (0, 1) };
-            let limits = (&*self.files, &self.limits.read);
+            let limits = (&*self.files, &self.limits.read, &*self.policy);
             let made = catch_unwind(AssertUnwindSafe(|| {
                 let made = render(&*self.generator, job, limits, &mut progress)?;
                 self.publish(job, &made, &keeping)
@@ -176,6 +177,7 @@ impl Worker {
     fn failure(&self, error: &GenerationError) -> Failure {
         let code = match error {
             GenerationError::Video(VideoError::Write { .. }) => "storage_failed",
+            GenerationError::Video(VideoError::Refused { .. }) => "moderation_blocked",
             _ => "generation_failed",
         };
         Failure::new(code, self.files.without_places(&error.to_string()))

@@ -336,7 +336,7 @@ struct NoBalls;
 impl PromptPolicy for NoBalls {
     fn check(&self, prompt: &str) -> Result<(), Refusal> {
         match prompt.contains("ball") {
-            true => Err(Refusal { category: "toys".into(), explanation: "no balls here".into() }),
+            true => Err(Refusal { category: "toys".into(), rule: "balls".into(), explanation: "no balls here".into() }),
             false => Ok(()),
         }
     }

@@ -124,6 +124,13 @@ pub enum VideoError {
         message: String,
     },
 
+    /// Whoever looks at frames before they are written refuses one.
+    #[error("nothing was written: {message}")]
+    Refused {
+        /// Why.
+        message: String,
+    },
+
     /// A whole file that could not be sealed.
     #[error("the file was made, but could not be sealed: {message}")]
     Seal {

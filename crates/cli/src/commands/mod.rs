@@ -23,6 +23,8 @@ mod model_place;
 mod models;
 mod module;
 mod module_memory;
+mod policy;
+mod policy_choice;
 mod precision_choice;
 mod prompt;
 mod recut;
@@ -64,6 +66,7 @@ pub enum Command {
     Serve(serve::Serve),
     Worker(worker::Worker),
     Keys(keys::Keys),
+    Policy(policy::PolicyCommand),
     #[command(subcommand)]
     Bench(bench::Bench),
     Completions(completions::Completions),
@@ -93,6 +96,7 @@ impl Command {
             Self::Serve(command) => command.run(),
             Self::Worker(command) => command.run(),
             Self::Keys(command) => command.run(),
+            Self::Policy(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

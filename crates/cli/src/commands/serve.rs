@@ -4,11 +4,12 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use server::{Anything, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook, Work};
+use server::{PrivateUrls, Server, ServerConfig, ServerLimits, Webhook, Work};
 
 use super::{
     log_choice::LogChoice,
     model_choice::{LoraChoice, ModelChoice},
+    policy_choice::PolicyChoice,
     precision_choice::PrecisionChoice,
     shared_choice::SharedChoice,
 };
@@ -53,6 +54,8 @@ pub struct Serve {
     loras: LoraChoice,
     #[command(flatten)]
     precision: PrecisionChoice,
+    #[command(flatten)]
+    policy: PolicyChoice,
     /// As for `generate`
     #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
     tile: Option<u64>,
@@ -75,6 +78,7 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> anyhow::Result<()> {
         self.log.begin()?;
+        let moderator = self.policy.moderator()?.clone();
         let shared = self.shared.shared()?;
         if self.no_worker && shared.is_none() {
             bail!("with --no-worker somebody else makes the videos: name --database and --files, which workers share");
@@ -94,7 +98,7 @@ impl Serve {
             work: if self.no_worker { Work::Elsewhere } else { Work::Here },
             generator: Arc::from(generator),
             machine: self.model.machine(),
-            policy: Arc::new(Anything),
+            policy: Arc::new(moderator),
             webhook,
             private_urls: if self.private_urls { PrivateUrls::Allowed } else { PrivateUrls::Refused },
             limits,

@@ -60,6 +60,7 @@ impl Storyboard {
         let target = self.making.target()?;
         let text = read(&self.story)?;
         let file = StoryFile::parse(&text).with_context(|| self.story.display().to_string())?;
+        self.check(&file)?;
         let folder = self.story.parent().unwrap_or(Path::new(""));
         if let Some(server) = self.making.remote()? {
             let order = self.making.order("/v1/videos/storyboards")?.field("story", Some(&text)).size(self.size);
@@ -104,6 +105,19 @@ impl Storyboard {
             look,
         };
         self.making.produce(production, &mut |job| Ok(board.make((generator, job.seed), job.write, job.progress)?))
+    }
+}
+
+impl Storyboard {
+    /// Refuses a story that the policy does not allow: card by card, so that the card is named, and as a whole.
+    fn check(&self, file: &StoryFile) -> anyhow::Result<()> {
+        let prompts = file.prompts();
+        for (card, prompt) in &prompts {
+            self.making.check_texts(vec![prompt]).with_context(|| card.clone())?;
+        }
+        let things = file.things.values().map(String::as_str);
+        self.making.check_texts(prompts.iter().map(|(_, prompt)| prompt.as_str()).chain(things).collect())?;
+        self.making.check_negative(file.negative_prompt.as_deref())
     }
 }
 

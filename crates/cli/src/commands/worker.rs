@@ -8,6 +8,7 @@ use server::{RemoteWorker, ServerLimits, WorkerConfig};
 use super::{
     log_choice::LogChoice,
     model_choice::{LoraChoice, ModelChoice},
+    policy_choice::PolicyChoice,
     precision_choice::PrecisionChoice,
     shared_choice::SharedChoice,
 };
@@ -34,6 +35,8 @@ pub struct Worker {
     loras: LoraChoice,
     #[command(flatten)]
     precision: PrecisionChoice,
+    #[command(flatten)]
+    policy: PolicyChoice,
     /// As for `generate`
     #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
     tile: Option<u64>,
@@ -48,9 +51,10 @@ impl Worker {
     pub fn run(self) -> anyhow::Result<()> {
         self.log.begin()?;
         let shared = self.shared.needed()?;
+        let policy = Arc::new(self.policy.moderator()?.clone());
         let (generator, _) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
         let limits = ServerLimits { lease: Duration::from_secs(self.lease), ..ServerLimits::default() };
-        let worker = RemoteWorker::open(WorkerConfig { shared, generator: Arc::from(generator), limits })?;
+        let worker = RemoteWorker::open(WorkerConfig { shared, generator: Arc::from(generator), policy, limits })?;
         // The first Ctrl-C only asks: what is being made is put down for others.
         let _careful = Careful::begin();
         print::line(format!("misora waits for jobs for {}", worker.model()))?;

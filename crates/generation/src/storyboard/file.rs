@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::wrong;
+use super::{words, wrong};
 use crate::GenerationError;
 
 /// A story: what all cards share, and the cards.
@@ -84,6 +84,17 @@ impl StoryFile {
         })
     }
 
+    /// What each card will say to the model, with what errors call the card. What says nothing, or names an unknown thing, is
+    /// refused elsewhere and left out here.
+    pub fn prompts(&self) -> Vec<(String, String)> {
+        let cards = self.cards.iter().enumerate();
+        let said = |(index, card): (usize, &CardFile)| {
+            let prompt = words::prompt(card.prompt.as_deref(), self.prompt.as_deref(), &self.things).ok()?;
+            Some((card.label(index), prompt))
+        };
+        cards.filter_map(said).collect()
+    }
+
     /// The files that it names, each once, with the card that names it first.
     pub fn media(&self) -> Vec<(String, &Path)> {
         let mut named = BTreeSet::new();
@@ -117,6 +128,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!((story.cards.len(), story.cards[1].join, story.cards[0].join), (3, Join::Passage, Join::Cut));
+        let prompts: Vec<_> = story.prompts().into_iter().map(|(_, prompt)| prompt).collect();
+        assert_eq!(prompts, ["a red ball, at noon", "at noon", "at noon"]);
         let files: Vec<_> = story.media().into_iter().map(|(card, path)| (card, path.to_str().unwrap())).collect();
         assert_eq!(files, [("card 1".into(), "a.png"), ("card 2 (\"end\")".into(), "b.mp4")]);
     }

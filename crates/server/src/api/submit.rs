@@ -15,11 +15,12 @@ use super::{
     wishes::{self, Shape},
 };
 use crate::{
-    VideoId,
+    Refusal, Unfit, VideoId,
     files::Files,
     http::guard::Caller,
     jobs::{Job, NewJob},
     order::{Order, OrderTask},
+    policy,
 };
 
 const LONGEST_KEY: usize = 255;
@@ -64,8 +65,9 @@ fn take(app: &App, draft: Draft) -> Result<Job, ApiError> {
     }
     let (order, priority) = wishes::order(&mut fields, (task, shape), &*app.generator)?;
     fields.finish()?;
-    check_policy(app, &order)?;
+    check_texts(app, &order)?;
     let (size, seconds) = check_order(app, &order, &inputs)?;
+    check_pictures(app, &order, &inputs)?;
     let new = NewJob {
         id: VideoId::random(),
         owner: caller.owner,
@@ -93,11 +95,42 @@ fn keep(app: &App, new: &NewJob, inputs: &[Input]) -> Result<Job, ApiError> {
     Ok(app.store.add(new, app.limits.queued)?)
 }
 
-/// The one place where a prompt is judged.
-fn check_policy(app: &App, order: &Order) -> Result<(), ApiError> {
-    app.policy.check(&order.prompt).map_err(|refusal| {
-        tracing::warn!(category = refusal.category, "a prompt was refused");
-        ApiError::field("prompt", refusal.explanation).coded("moderation_blocked")
+/// The one place where the texts of an order are judged.
+fn check_texts(app: &App, order: &Order) -> Result<(), ApiError> {
+    let (shown, hidden) = policy::words(order);
+    let [shown_texts, hidden_texts] =
+        [&shown, &hidden].map(|texts| texts.iter().map(String::as_str).collect::<Vec<_>>());
+    app.policy.check_all(&shown_texts, &hidden_texts).map_err(|refusal| {
+        let Refusal { category, rule, explanation } = refusal;
+        if app.policy.logs_prompts() {
+            tracing::warn!(category, rule, prompt = shown.join("\n"), "a prompt was refused");
+        } else {
+            tracing::warn!(category, rule, "a prompt was refused");
+        }
+        ApiError::field("prompt", explanation).coded("moderation_blocked")
+    })?;
+    Ok(())
+}
+
+/// The one place where the pictures and clips that are given with an order are judged.
+fn check_pictures(app: &App, order: &Order, inputs: &[Input]) -> Result<(), ApiError> {
+    let field = match &order.task {
+        OrderTask::Animate { .. } => "input_reference",
+        _ => "video",
+    };
+    let judged = inputs.iter().try_for_each(|input| app.policy.check_input(&input.path(), &app.limits.read));
+    judged.map_err(|unfit| match unfit {
+        Unfit::Refused(Refusal { category, rule, explanation }) => {
+            tracing::warn!(category, rule, field, "a picture was refused");
+            ApiError::field(field, explanation).coded("moderation_blocked")
+        }
+        Unfit::Unreadable(problem) => ApiError::field(field, app.files.without_places(&problem)),
+        Unfit::Unknown(problem) => {
+            tracing::error!(error = app.files.without_places(&problem), "a picture could not be judged");
+            let message =
+                "pictures cannot be judged at the moment, and none is used unjudged; try again later".to_owned();
+            ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "moderation_unavailable", message).retry_after(60)
+        }
     })
 }
 

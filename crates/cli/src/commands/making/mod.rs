@@ -16,11 +16,12 @@ use std::{
 use anyhow::{anyhow, bail};
 use clap::Args;
 use generation::{
-    GenerationError, GenerationOptions, GenerationRequest, Machine, VideoGenerator,
-    tasks::{Assembly, Task},
+    GenerationError, GenerationOptions, GenerationRequest, Machine, Motion, VideoGenerator,
+    tasks::{Assembly, Plan, Task},
 };
+use provenance::moderation::Wish;
 use serde_json::json;
-use video::{Clip, Frame, VideoError, contact_sheet};
+use video::{Clip, Frame, ReadLimits, VideoError, contact_sheet};
 use wan::transformer::Precision;
 
 use report::{Made, describe, report};
@@ -31,6 +32,7 @@ use super::{
     guide_choice::GuideChoice,
     marks::{MarkChoice, Marks, Signer},
     model_choice::{LoraChoice, ModelChoice},
+    policy_choice::PolicyChoice,
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
     server_choice::ServerChoice,
@@ -80,6 +82,8 @@ pub struct Making {
     precision: PrecisionChoice,
     #[command(flatten)]
     marks: MarkChoice,
+    #[command(flatten)]
+    policy: PolicyChoice,
     /// Decode frames of a Wan model that are larger than this in overlapping tiles of so many pixels along a side, one after
     /// another: smaller tiles take less memory and more time [default: 512]
     #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
@@ -142,8 +146,10 @@ impl Making {
         Ok(target)
     }
 
-    /// What is asked for by these options.
+    /// What is asked for by these options, if it may be.
     pub fn options(&self, prompt: String) -> anyhow::Result<GenerationOptions> {
+        let things = self.guide.motions.iter().map(Motion::name);
+        self.check_texts(std::iter::once(prompt.as_str()).chain(things).collect())?;
         Ok(GenerationOptions {
             negative_prompt: self.negative.clone(),
             camera: self.guide.camera()?,
@@ -152,8 +158,22 @@ impl Making {
         })
     }
 
+    /// Refuses texts that the policy does not allow, and what is not to be shown beside them.
+    pub fn check_texts(&self, shown: Vec<&str>) -> anyhow::Result<()> {
+        let hidden = self.negative.as_deref().into_iter().collect();
+        Ok(self.policy.moderator()?.check_texts(&Wish { shown, hidden })?)
+    }
+
+    /// Refuses what a story says is not to be shown, if the policy does not allow it.
+    pub fn check_negative(&self, hidden: Option<&str>) -> anyhow::Result<()> {
+        let hidden = hidden.into_iter().collect();
+        Ok(self.policy.moderator()?.check_texts(&Wish { shown: Vec::new(), hidden })?)
+    }
+
     /// Loads the model, when all that can be looked at before is right; `inputs` are files that go into the videos.
     pub fn load(&self, inputs: &[&Path]) -> anyhow::Result<Loaded> {
+        let moderator = self.policy.moderator()?;
+        inputs.iter().try_for_each(|input| moderator.check_file(input, &ReadLimits::default()))?;
         let signer = self.marks.open(inputs)?;
         let look = self.look.open()?;
         let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
@@ -267,7 +287,10 @@ impl Making {
             let mut marker = marks.marker(*seed, size_and_rate);
             let mut sink: Option<(Sink, Careful)> = None;
             let (mut number, mut kept) = (0_usize, Vec::new());
+            let moderator = self.policy.moderator()?;
             let mut write = |mut frame: Frame| {
+                let judged = moderator.check_finished(&frame, (number, outcome.num_frames));
+                judged.map_err(|error| VideoError::Refused { message: error.to_string() })?;
                 let (sink, _) = match &mut sink {
                     Some(sink) => sink,
                     None => {
