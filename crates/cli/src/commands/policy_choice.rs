@@ -16,6 +16,11 @@ pub struct PolicyChoice {
 }
 
 impl PolicyChoice {
+    /// Whether another policy than the usual one was named.
+    pub const fn is_given(&self) -> bool {
+        self.policy.is_some()
+    }
+
     /// What judges by it; read once.
     pub fn moderator(&self) -> anyhow::Result<&Moderator> {
         if let Some(moderator) = self.moderator.get() {

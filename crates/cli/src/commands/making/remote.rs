@@ -38,6 +38,7 @@ impl Making {
             ("--precision", self.precision.is_given()),
             ("--tile", self.tile.is_some()),
             ("--ignore-memory", self.ignore_memory),
+            ("--policy", self.policy.is_given()),
             ("--no-visible-label", self.marks.leaves_any_out()),
         ];
         match given.into_iter().find(|(_, given)| *given) {
