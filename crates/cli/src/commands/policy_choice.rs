@@ -16,7 +16,7 @@ pub struct PolicyChoice {
 }
 
 impl PolicyChoice {
-    /// Whether one was named.
+    /// Whether another policy than the usual one was named.
     pub const fn is_given(&self) -> bool {
         self.policy.is_some()
     }

@@ -118,7 +118,7 @@ fn check_pictures(app: &App, order: &Order, inputs: &[Input]) -> Result<(), ApiE
         OrderTask::Animate { .. } => "input_reference",
         _ => "video",
     };
-    let judged = inputs.iter().try_for_each(|input| app.policy.check_input(&input.path(), &app.limits.read));
+    let judged = inputs.iter().try_for_each(|input| app.policy.check_input(input.path(), &app.limits.read));
     judged.map_err(|unfit| match unfit {
         Unfit::Refused(Refusal { category, rule, explanation }) => {
             tracing::warn!(category, rule, field, "a picture was refused");

@@ -149,7 +149,8 @@ impl Making {
     /// What is asked for by these options, if it may be.
     pub fn options(&self, prompt: String) -> anyhow::Result<GenerationOptions> {
         let motions = self.guide.motions();
-        self.check_texts(std::iter::once(prompt.as_str()).chain(motions.iter().map(Motion::name)).collect())?;
+        let things = motions.iter().map(Motion::name);
+        self.check_texts(std::iter::once(prompt.as_str()).chain(things).collect())?;
         Ok(GenerationOptions {
             negative_prompt: self.negative.clone(),
             camera: self.guide.camera()?,
