@@ -77,6 +77,10 @@ impl LongVideo {
                  or smaller, or name another model",
             ));
         }
+        if options.is_ring {
+            let problem = "is made at once; make it shorter or smaller".into();
+            return Err(GenerationError::Ring { problem });
+        }
         if options.camera.is_some() {
             let problem = "cannot be followed over several windows; make the video at once, shorter or smaller".into();
             return Err(GenerationError::Camera { problem });
