@@ -107,11 +107,7 @@ impl GenerationRequest {
             negative_prompt,
             resolution,
             num_frames,
-            latent_sides: [
-                latent_frames,
-                latent_side(resolution.height()),
-                latent_side(resolution.width()),
-            ],
+            latent_sides: [latent_frames, latent_side(resolution.height()), latent_side(resolution.width())],
             frame_rate,
             sigmas: abilities.levels.sigmas(num_tokens, steps)?,
             outline,

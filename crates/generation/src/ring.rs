@@ -28,8 +28,7 @@ impl Denoiser for RingDenoiser<'_> {
         let length = canvas.latents.dims()[2];
         let cut = cut(sigma, length);
         let open = |ring: &Tensor<5>| with_lead(turned(ring.clone(), cut), LEAD);
-        let line =
-            Canvas { latents: open(&canvas.latents), start: open(&canvas.start), seeds: canvas.seeds.clone() };
+        let line = Canvas { latents: open(&canvas.latents), start: open(&canvas.start), seeds: canvas.seeds.clone() };
         let velocity = self.inner.velocity(&line, sigma)?;
         Ok(turned(velocity.narrow(2, LEAD, length), length - cut))
     }
