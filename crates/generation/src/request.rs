@@ -198,6 +198,15 @@ impl GenerationRequest {
         &self.motions
     }
 
+    /// The same for a part of a longer video: at these of its latent frames, of so many.
+    pub(crate) fn during(&self, moments: &[usize], of: usize) -> Self {
+        Self {
+            camera: self.camera.as_ref().map(|camera| camera.during(moments, of)),
+            motions: self.motions.iter().map(|motion| motion.during(moments, of)).collect(),
+            ..self.clone()
+        }
+    }
+
     /// Whether its last frame leads on to its first.
     pub const fn is_ring(&self) -> bool {
         self.is_ring
