@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use video::{Clip, Frame, FrameRate, OutputFormat, Resolution, VideoError, VideoWriter};
+use video::{Clip, Extras, Frame, FrameRate, OutputFormat, Resolution, VideoError, VideoWriter};
 
 use crate::interrupt::Careful;
 
@@ -22,7 +22,7 @@ pub enum Target {
 /// Frames on their way to a target; nothing is left behind when it is dropped before [`Sink::finish`].
 pub enum Sink {
     /// Collects, since MP4 begins with an index of all frames.
-    Stdout(Vec<Frame>, FrameRate),
+    Stdout(Vec<Frame>, FrameRate, Extras),
     /// Writes beside the name.
     Path(Box<VideoWriter>),
 }
@@ -106,21 +106,21 @@ impl Target {
     /// Looks whether it can be written, before the work; leaves nothing behind.
     pub fn check(&self, resolution: Resolution, frame_rate: FrameRate) -> Result<(), VideoError> {
         let _careful = Careful::begin();
-        self.open(resolution, frame_rate).map(drop)
+        self.open((resolution, frame_rate), Extras::default()).map(drop)
     }
 
     /// Opens it for frames; to be kept [`Careful`] about.
-    pub fn open(&self, resolution: Resolution, frame_rate: FrameRate) -> Result<Sink, VideoError> {
+    pub fn open(&self, (resolution, rate): (Resolution, FrameRate), extras: Extras) -> Result<Sink, VideoError> {
         Ok(match self {
-            Self::Stdout => Sink::Stdout(Vec::new(), frame_rate),
-            Self::Path(path) => Sink::Path(Box::new(VideoWriter::create(path, resolution, frame_rate)?)),
+            Self::Stdout => Sink::Stdout(Vec::new(), rate, extras),
+            Self::Path(path) => Sink::Path(Box::new(VideoWriter::create_with(path, (resolution, rate), extras)?)),
         })
     }
 
     /// Writes a whole clip.
-    pub fn write(&self, clip: &Clip) -> anyhow::Result<()> {
+    pub fn write(&self, clip: &Clip, extras: Extras) -> anyhow::Result<()> {
         let _careful = Careful::begin();
-        let mut sink = self.open(clip.resolution(), clip.frame_rate())?;
+        let mut sink = self.open((clip.resolution(), clip.frame_rate()), extras)?;
         clip.frames().iter().try_for_each(|frame| sink.write(frame))?;
         sink.finish()
     }
@@ -140,7 +140,7 @@ impl Sink {
     /// Adds a frame.
     pub fn write(&mut self, frame: &Frame) -> Result<(), VideoError> {
         match self {
-            Self::Stdout(frames, _) => frames.push(frame.clone()),
+            Self::Stdout(frames, ..) => frames.push(frame.clone()),
             Self::Path(writer) => writer.write(frame)?,
         }
         Ok(())
@@ -150,8 +150,9 @@ impl Sink {
     pub fn finish(self) -> anyhow::Result<()> {
         match self {
             Self::Path(writer) => Ok(writer.finish()?),
-            Self::Stdout(frames, frame_rate) => {
-                let bytes = video::encode_mp4(&Clip::new(frames, frame_rate)?)?;
+            Self::Stdout(frames, frame_rate, extras) => {
+                let mut bytes = Vec::new();
+                video::write_mp4_with(&Clip::new(frames, frame_rate)?, &extras, &mut bytes)?;
                 let mut stdout = std::io::stdout().lock();
                 stdout.write_all(&bytes).and_then(|()| stdout.flush()).context("cannot write to standard output")
             }

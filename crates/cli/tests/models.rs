@@ -69,9 +69,9 @@ fn a_model_in_the_cache_goes_by_its_name() {
     let made = ["--frames", "5", "--size", "32x32", "--steps", "2", "-o", "made.mp4"];
     let generate = |model| [&["generate", "a red ball", "--model", model], &made[..]].concat();
     place.run(&generate("owner/tiny")).fine();
-    let by_name = place.read("made.mp4");
+    let by_name = place.clip("made.mp4");
     place.run(&generate("wan")).fine();
-    assert_eq!(by_name, place.read("made.mp4"));
+    assert_eq!(by_name, place.clip("made.mp4"));
     assert!(place.run(&["models", "verify", "owner/tiny"]).fine().contains("tensors fit and are finite"));
 }
 

@@ -85,11 +85,16 @@ fn ctrl_c_in_a_data_set_keeps_whole_shards_and_the_rest_follows() {
 #[test]
 fn a_full_disk_is_one_line_and_leaves_nothing() {
     let place = Place::new();
+    // The first video makes the key; later ones read it.
+    place.generate("a red ball", &["-o", "first.png"]).fine();
+    std::fs::remove_file(place.path("first.png")).unwrap();
     // A limit on file size stands in for a full disk: writing fails in the same place.
     let limited = |arguments: &[&str]| -> support::Ran {
         let quoted: Vec<String> = arguments.iter().map(|argument| format!("'{argument}'")).collect();
         let script = format!("ulimit -f 1; exec '{}' {}", env!("CARGO_BIN_EXE_misora"), quoted.join(" "));
-        Command::new("sh").args(["-c", &script]).current_dir(place.path("")).output().unwrap().into()
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(place.path("")).env("MISORA_DATA_DIR", place.path("identity"));
+        shell.output().unwrap().into()
     };
     for output in ["a.mp4", "a.gif", "a.png", "frames"] {
         let arguments = Place::generate_arguments("a red ball", &["-o", output]);

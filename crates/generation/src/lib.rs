@@ -26,6 +26,7 @@
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
+//! | [`mark`] | what the marks of a video say |
 //! | [`pixels`] | pictures to tensors and back |
 //! | [`progress`] | [`Progress`], which hears how far it is and may stop it |
 //! | [`device`] | [`DeviceKind`], where tensors live, by name |
@@ -43,6 +44,7 @@ pub mod frame_stream;
 pub mod generator;
 pub mod limits;
 pub mod long;
+pub mod mark;
 pub mod motion;
 pub mod nano;
 pub mod options;

@@ -124,6 +124,13 @@ pub enum VideoError {
         message: String,
     },
 
+    /// A whole file that could not be sealed.
+    #[error("the file was made, but could not be sealed: {message}")]
+    Seal {
+        /// What went wrong.
+        message: String,
+    },
+
     /// The system refused to read.
     #[error("cannot read {}: {source}", path.display())]
     Read {

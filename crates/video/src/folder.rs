@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Frame, VideoError, error::parent_of, still::encode_png};
+use crate::{VideoError, error::parent_of};
 
 /// A folder that is filled beside its name and takes the name when it is whole.
 pub(crate) struct FolderEncoder {
@@ -49,10 +49,11 @@ impl FolderEncoder {
         Ok(Self { path: path.to_owned(), target, filling, count: 0 })
     }
 
-    pub(crate) fn write(&mut self, frame: &Frame) -> Result<(), VideoError> {
+    /// Adds a frame as the bytes of a PNG file.
+    pub(crate) fn write(&mut self, png: &[u8]) -> Result<(), VideoError> {
         self.count += 1;
         let file = self.filling.path().join(format!("frame_{:04}.png", self.count));
-        fs::write(file, encode_png(frame)?).map_err(|error| VideoError::write(&self.path, error))
+        fs::write(file, png).map_err(|error| VideoError::write(&self.path, error))
     }
 
     pub(crate) fn finish(self) -> Result<(), VideoError> {

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use gif::{Encoder, EncodingError, Repeat};
+use gif::{AnyExtension, Encoder, EncodingError, Extension, Repeat};
 
-use crate::{Frame, FrameRate, Resolution, VideoError};
+use crate::{Frame, FrameRate, Resolution, Tag, VideoError};
 
 /// GIF counts time in hundredths of a second; browsers slow down anything shorter than two of them.
 const SHORTEST_DELAY: u64 = 2;
@@ -19,13 +19,20 @@ pub(crate) struct GifEncoder<W: Write> {
 }
 
 impl<W: Write> GifEncoder<W> {
-    pub(crate) fn new(resolution: Resolution, frame_rate: FrameRate, output: W) -> Result<Self, GifError> {
+    pub(crate) fn new(
+        (resolution, frame_rate): (Resolution, FrameRate),
+        output: W,
+        tags: &[Tag],
+    ) -> Result<Self, GifError> {
         let too_large = VideoError::FormatLimit { format: "GIF", resolution, limit: "65535x65535" };
         let (Ok(width), Ok(height)) = (resolution.width().try_into(), resolution.height().try_into()) else {
             return Err(GifError::Video(too_large));
         };
         let mut encoder = Encoder::new(output, width, height, &[])?;
         encoder.set_repeat(Repeat::Infinite)?;
+        for tag in tags {
+            encoder.write_raw_extension(AnyExtension::from(Extension::Comment), &[tag.line().as_bytes()])?;
+        }
         Ok(Self { encoder, frame_rate, waiting: None, count: 0 })
     }
 

@@ -10,6 +10,7 @@
 //! | [`fit`] | [`Fit`], pictures brought to another size |
 //! | [`writer`] | [`VideoWriter`] and the one-call writers: MP4, GIF, PNG, JPEG, a folder of PNG |
 //! | [`reader`] | [`VideoReader`] and [`read_clip`]: files to clips |
+//! | [`extras`], [`tags`] | what a file carries besides its pictures: words, and a seal |
 //! | [`limits`] | [`ReadLimits`], how much of a foreign file is read |
 //! | [`probe`](mod@probe) | what a file is, from its headers |
 //! | [`contact_sheet`](mod@contact_sheet) | many clips in one picture |
@@ -27,6 +28,7 @@ mod atomic;
 mod colour;
 pub mod contact_sheet;
 pub mod error;
+pub mod extras;
 mod ffmpeg;
 pub mod fit;
 mod folder;
@@ -45,10 +47,12 @@ pub mod resize;
 pub mod resolution;
 mod sps;
 pub mod still;
+pub mod tags;
 pub mod writer;
 
 pub use contact_sheet::contact_sheet;
 pub use error::VideoError;
+pub use extras::{Extras, Seal, Tag};
 pub use fit::Fit;
 pub use frame::{Clip, Frame};
 pub use frame_rate::FrameRate;
@@ -58,4 +62,7 @@ pub use reader::{VideoReader, read_clip};
 pub use resize::Filter;
 pub use resolution::Resolution;
 pub use still::{encode_jpeg, encode_png};
-pub use writer::{OutputFormat, VideoWriter, encode_gif, encode_mp4, write_clip, write_mp4};
+pub use tags::read_tags;
+pub use writer::{
+    OutputFormat, VideoWriter, encode_gif, encode_mp4, write_clip, write_clip_with, write_mp4, write_mp4_with,
+};

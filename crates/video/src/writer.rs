@@ -1,9 +1,14 @@
 //! Clips to files, frame by frame.
 
-use std::{io::Write, path::Path, path::PathBuf};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::SpooledTempFile;
 
 use crate::{
-    Clip, Frame, FrameRate, Resolution, VideoError,
+    Clip, Extras, Frame, FrameRate, Resolution, VideoError,
     atomic::{AtomicFile, spool, spool_beside, write_whole},
     folder::FolderEncoder,
     gif_writer::{GifEncoder, GifError},
@@ -56,12 +61,13 @@ pub struct VideoWriter {
     path: PathBuf,
     resolution: Resolution,
     frame_count: usize,
+    extras: Extras,
     sink: Sink,
 }
 
 enum Sink {
     Mp4(Box<Mp4Encoder>, AtomicFile),
-    Gif(Box<GifEncoder<AtomicFile>>),
+    Gif(Box<GifEncoder<SpooledTempFile>>, AtomicFile),
     Still(OutputFormat, Option<Vec<u8>>),
     Folder(FolderEncoder),
 }
@@ -73,14 +79,26 @@ impl VideoWriter {
     /// [`VideoError::OutputFormat`] for an unknown ending, [`VideoError::FormatLimit`] for a size that the format
     /// cannot hold, [`VideoError::Write`] or [`VideoError::FolderInUse`] when the place cannot be written to.
     pub fn create(path: &Path, resolution: Resolution, frame_rate: FrameRate) -> Result<Self, VideoError> {
+        Self::create_with(path, (resolution, frame_rate), Extras::default())
+    }
+
+    /// As [`Self::create`], for a file that gets more than its pictures.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_with(
+        path: &Path,
+        (resolution, frame_rate): (Resolution, FrameRate),
+        extras: Extras,
+    ) -> Result<Self, VideoError> {
         let sink = match OutputFormat::from_path(path)? {
             OutputFormat::Mp4 => {
-                let encoder = Mp4Encoder::new(resolution, frame_rate, spool_beside(path))?;
+                let encoder = Mp4Encoder::new(resolution, frame_rate, spool_beside(path))?.with_tags(&extras.tags);
                 Sink::Mp4(Box::new(encoder), AtomicFile::create(path)?)
             }
             OutputFormat::Gif => {
-                let encoder = GifEncoder::new(resolution, frame_rate, AtomicFile::create(path)?);
-                Sink::Gif(Box::new(encoder.map_err(|error| at(path, error))?))
+                let encoder = GifEncoder::new((resolution, frame_rate), spool_beside(path), &extras.tags);
+                Sink::Gif(Box::new(encoder.map_err(|error| at(path, error))?), AtomicFile::create(path)?)
             }
             format @ (OutputFormat::Png | OutputFormat::Jpeg) => {
                 // Only to learn early that the place can be written to.
@@ -89,7 +107,7 @@ impl VideoWriter {
             }
             OutputFormat::PngFolder => Sink::Folder(FolderEncoder::create(path)?),
         };
-        Ok(Self { path: path.to_owned(), resolution, frame_count: 0, sink })
+        Ok(Self { path: path.to_owned(), resolution, frame_count: 0, extras, sink })
     }
 
     /// Adds one frame.
@@ -104,11 +122,13 @@ impl VideoWriter {
         }
         match &mut self.sink {
             Sink::Mp4(encoder, _) => encoder.write(frame)?.map_err(|error| VideoError::write(&self.path, error))?,
-            Sink::Gif(encoder) => encoder.write(frame).map_err(|error| at(&self.path, error))?,
+            Sink::Gif(encoder, _) => encoder.write(frame).map_err(|error| at(&self.path, error))?,
             Sink::Still(_, Some(_)) => return Err(VideoError::StillOfMany { path: self.path.clone() }),
             Sink::Still(OutputFormat::Jpeg, bytes) => *bytes = Some(encode_jpeg(frame)?),
             Sink::Still(_, bytes) => *bytes = Some(encode_png(frame)?),
-            Sink::Folder(folder) => folder.write(frame)?,
+            Sink::Folder(folder) => {
+                folder.write(&self.extras.finish_still(OutputFormat::Png, encode_png(frame)?)?)?;
+            }
         }
         self.frame_count += 1;
         Ok(())
@@ -129,13 +149,32 @@ impl VideoWriter {
         }
         match self.sink {
             Sink::Mp4(encoder, mut file) => {
-                encoder.finish(&mut file)?.map_err(|error| VideoError::write(&self.path, error))?;
+                finish_mp4(*encoder, &self.extras, &mut file)?.map_err(|error| VideoError::write(&self.path, error))?;
                 file.commit()
             }
-            Sink::Gif(encoder) => encoder.finish().map_err(|error| at(&self.path, error))?.commit(),
-            Sink::Still(_, bytes) => write_whole(&self.path, &bytes.unwrap_or_default()),
+            Sink::Gif(encoder, mut file) => {
+                let whole = encoder.finish().map_err(|error| at(&self.path, error))?;
+                let copied = self.extras.finish_into(OutputFormat::Gif, whole, &mut file)?;
+                copied.map_err(|error| VideoError::write(&self.path, error))?;
+                file.commit()
+            }
+            Sink::Still(format, bytes) => {
+                write_whole(&self.path, &self.extras.finish_still(format, bytes.unwrap_or_default())?)
+            }
             Sink::Folder(folder) => folder.finish(),
         }
+    }
+}
+
+/// What has no seal goes straight to its place.
+fn finish_mp4(encoder: Mp4Encoder, extras: &Extras, output: &mut dyn Write) -> Result<io::Result<()>, VideoError> {
+    if extras.seal.is_none() {
+        return encoder.finish(output);
+    }
+    let mut whole = spool();
+    match encoder.finish(&mut whole)? {
+        Ok(()) => extras.finish_into(OutputFormat::Mp4, whole, output),
+        Err(error) => Ok(Err(error)),
     }
 }
 
@@ -151,7 +190,15 @@ fn at(path: &Path, error: GifError) -> VideoError {
 /// # Errors
 /// As [`VideoWriter`].
 pub fn write_clip(clip: &Clip, path: &Path) -> Result<(), VideoError> {
-    let mut writer = VideoWriter::create(path, clip.resolution(), clip.frame_rate())?;
+    write_clip_with(clip, path, Extras::default())
+}
+
+/// As [`write_clip`], for a file that gets more than its pictures.
+///
+/// # Errors
+/// As [`VideoWriter`].
+pub fn write_clip_with(clip: &Clip, path: &Path, extras: Extras) -> Result<(), VideoError> {
+    let mut writer = VideoWriter::create_with(path, (clip.resolution(), clip.frame_rate()), extras)?;
     for frame in clip.frames() {
         writer.write(frame)?;
     }
@@ -163,12 +210,20 @@ pub fn write_clip(clip: &Clip, path: &Path) -> Result<(), VideoError> {
 /// # Errors
 /// [`VideoError::FormatLimit`], [`VideoError::Encode`], or [`VideoError::Write`] when the stream refuses.
 pub fn write_mp4(clip: &Clip, output: &mut dyn Write) -> Result<(), VideoError> {
+    write_mp4_with(clip, &Extras::default(), output)
+}
+
+/// As [`write_mp4`], for a file that gets more than its pictures.
+///
+/// # Errors
+/// As [`write_mp4`].
+pub fn write_mp4_with(clip: &Clip, extras: &Extras, output: &mut dyn Write) -> Result<(), VideoError> {
     let stream = Path::new("the output stream");
-    let mut encoder = Mp4Encoder::new(clip.resolution(), clip.frame_rate(), spool())?;
+    let mut encoder = Mp4Encoder::new(clip.resolution(), clip.frame_rate(), spool())?.with_tags(&extras.tags);
     for frame in clip.frames() {
         encoder.write(frame)?.map_err(|error| VideoError::write(stream, error))?;
     }
-    encoder.finish(output)?.map_err(|error| VideoError::write(stream, error))
+    finish_mp4(encoder, extras, output)?.map_err(|error| VideoError::write(stream, error))
 }
 
 /// The bytes of a clip as MP4.
@@ -188,7 +243,7 @@ pub fn encode_mp4(clip: &Clip) -> Result<Vec<u8>, VideoError> {
 pub fn encode_gif(clip: &Clip) -> Result<Vec<u8>, VideoError> {
     let memory = Path::new("memory");
     let encode = || {
-        let mut encoder = GifEncoder::new(clip.resolution(), clip.frame_rate(), Vec::new())?;
+        let mut encoder = GifEncoder::new((clip.resolution(), clip.frame_rate()), Vec::new(), &[])?;
         for frame in clip.frames() {
             encoder.write(frame)?;
         }

@@ -61,6 +61,7 @@ impl Animate {
             frame_rate: self.fps,
             ..self.making.options(prompt::read(&self.prompt)?)?
         };
-        self.making.run(target, wishes, &tasks::Animate::new(picture, self.at, self.fit)?)
+        let task = tasks::Animate::new(picture, self.at, self.fit)?;
+        self.making.run(&[&self.image], target, wishes, &task)
     }
 }

@@ -48,6 +48,8 @@ impl Blend {
         } else {
             &Passage::between(first, second, self.over)?
         };
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?)?, task)
+        let inputs = [self.source.path(), &self.second];
+        let wishes = self.making.options(prompt::read(&self.prompt)?)?;
+        self.making.run(&inputs, target, wishes, task)
     }
 }

@@ -37,6 +37,7 @@ impl Extend {
         let target = self.making.target()?;
         let forward = self.forward.unwrap_or(if self.backward > 0.0 { 0.0 } else { 1.0 });
         let task = tasks::Extend::new(self.source.read()?, [self.backward, forward], self.fps)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?)?, &task)
+        let wishes = self.making.options(prompt::read(&self.prompt)?)?;
+        self.making.run(&[self.source.path()], target, wishes, &task)
     }
 }

@@ -27,8 +27,8 @@ Examples:
   misora generate \"she turns to us\" --image she.jpg --model Wan-AI/Wan2.2-TI2V-5B-Diffusers
   echo \"一个红色的球滚过草地\" | misora generate - --output - > ball.mp4
 
-The same command gives the same bytes; another --seed gives another video. What is too long to be made at once is made in
-windows that go on from one another; when it was stopped, the same command goes on with it.")]
+The same command gives the same pictures, and only the signature differs; another --seed gives another video. What is too
+long to be made at once is made in windows that go on from one another; when it was stopped, the same command goes on with it.")]
 pub struct Generate {
     /// What the video shows, in English or Chinese; `-` reads it from standard input
     prompt: String,
@@ -72,7 +72,8 @@ impl Generate {
             image: self.image.as_deref().map(read_picture).transpose()?,
             ..self.making.options(prompt::read(&self.prompt)?)?
         };
-        let model = self.making.load()?;
+        let inputs: Vec<&Path> = self.image.as_deref().into_iter().collect();
+        let model = self.making.load(&inputs)?;
         match self.long.wishes(model.generator.as_ref(), &wishes)? {
             Some(windows) => long::run(&self.making, model, (target, wishes), windows),
             None => self.making.run_on(model, target, wishes, &Imagine),

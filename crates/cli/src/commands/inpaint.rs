@@ -49,6 +49,7 @@ impl Inpaint {
         };
         let seconds = self.from..=self.to.unwrap_or(f64::INFINITY);
         let task = tasks::Inpaint::new(source, &region, seconds)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?)?, &task)
+        let wishes = self.making.options(prompt::read(&self.prompt)?)?;
+        self.making.run(&[self.source.path()], target, wishes, &task)
     }
 }

@@ -58,7 +58,7 @@ pub fn run(
     (target, options): (Option<Target>, GenerationOptions),
     wishes: WindowWishes,
 ) -> anyhow::Result<()> {
-    let Loaded { generator, precision, look } = model;
+    let Loaded { generator, precision, look, signer } = model;
     let generator = generator.as_ref();
     let video = LongVideo::new(generator, options, wishes)?;
     let target = target.unwrap_or_else(|| Target::from_prompt(video.window().prompt()));
@@ -69,6 +69,7 @@ pub fn run(
     settings["window_frames"] = video.window().num_frames().into();
     settings["anti_drift"] = video.anti_drift().value().into();
     let production = Production {
+        marks: signer.marks(generator, &[video.window()], &settings.to_string()),
         target: target.clone(),
         outcome: Outcome {
             resolution: video.resolution(),

@@ -28,6 +28,7 @@ impl Loop {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         let task = Passage::back(self.source.read()?, self.over)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?)?, &task)
+        let wishes = self.making.options(prompt::read(&self.prompt)?)?;
+        self.making.run(&[self.source.path()], target, wishes, &task)
     }
 }

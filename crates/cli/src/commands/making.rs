@@ -1,6 +1,9 @@
 //! What all commands that make videos share: their options, and the way from a request to files.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
@@ -15,6 +18,7 @@ use wan::transformer::Precision;
 
 use super::{
     guide_choice::GuideChoice,
+    marks::{MarkChoice, Marks, Signer},
     model_choice::{LoraChoice, ModelChoice},
     precision_choice::PrecisionChoice,
     sampling_choice::SamplingChoice,
@@ -60,6 +64,8 @@ pub struct Making {
     loras: LoraChoice,
     #[command(flatten)]
     precision: PrecisionChoice,
+    #[command(flatten)]
+    marks: MarkChoice,
     /// Decode frames of a Wan model that are larger than this in overlapping tiles of so many pixels along a side, one after
     /// another: smaller tiles take less memory and more time [default: 512]
     #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
@@ -72,7 +78,7 @@ pub struct Making {
     json: bool,
 }
 
-/// A model, and whoever looks on.
+/// A model, whoever looks on, and who signs.
 pub struct Loaded {
     /// The model.
     pub generator: Box<dyn VideoGenerator>,
@@ -80,6 +86,8 @@ pub struct Loaded {
     pub precision: Precision,
     /// Whoever looks on.
     pub look: Option<Look>,
+    /// Who signs what is made.
+    pub signer: Signer,
 }
 
 /// How large, long and fast a finished video is.
@@ -105,6 +113,8 @@ pub struct Production {
     pub settings: serde_json::Value,
     /// Whoever looks on.
     pub look: Option<Look>,
+    /// What they are marked with.
+    pub marks: Marks,
 }
 
 /// One video that is to be made.
@@ -147,16 +157,23 @@ impl Making {
         })
     }
 
-    /// Loads the model, when all that can be looked at before is right.
-    pub fn load(&self) -> anyhow::Result<Loaded> {
+    /// Loads the model, when all that can be looked at before is right; `inputs` are files that go into the videos.
+    pub fn load(&self, inputs: &[&Path]) -> anyhow::Result<Loaded> {
+        let signer = self.marks.open(inputs)?;
         let look = self.look.open()?;
         let (generator, precision) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
-        Ok(Loaded { generator, precision, look })
+        Ok(Loaded { generator, precision, look, signer })
     }
 
-    /// Makes the videos of a task.
-    pub fn run(&self, target: Option<Target>, wishes: GenerationOptions, task: &dyn Task) -> anyhow::Result<()> {
-        self.run_on(self.load()?, target, wishes, task)
+    /// Makes the videos of a task; `inputs` are files that go into them.
+    pub fn run(
+        &self,
+        inputs: &[&Path],
+        target: Option<Target>,
+        wishes: GenerationOptions,
+        task: &dyn Task,
+    ) -> anyhow::Result<()> {
+        self.run_on(self.load(inputs)?, target, wishes, task)
     }
 
     /// The same on a model that is loaded.
@@ -167,16 +184,18 @@ impl Making {
         wishes: GenerationOptions,
         task: &dyn Task,
     ) -> anyhow::Result<()> {
-        let Loaded { generator, precision, look } = model;
+        let Loaded { generator, precision, look, signer } = model;
         let generator = generator.as_ref();
         let request = generator.request(task.options(wishes))?;
         let plan = task.plan(&request)?;
         self.check_memory(&|machine| generator.check_memory(&request, machine))?;
+        let settings = self.settings((generator, precision), &request);
         let production = Production {
+            marks: signer.marks(generator, &[&request], &settings.to_string()),
             target: target.unwrap_or_else(|| Target::from_prompt(request.prompt())),
             outcome: Outcome::of(&plan),
             parts: ("video", request.total_steps()),
-            settings: self.settings((generator, precision), &request),
+            settings,
             look,
         };
         self.produce(production, &mut |job| {
@@ -192,7 +211,7 @@ impl Making {
         production: Production,
         work: &mut dyn FnMut(Job<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let Production { target, outcome, parts, settings, look } = production;
+        let Production { target, outcome, parts, settings, look, marks } = production;
         if target.is_still() && outcome.num_frames > 1 {
             bail!(
                 "a picture has one frame, not {}; leave out the length, or end --output in .mp4 or .gif",
@@ -204,8 +223,8 @@ impl Making {
             output.check(outcome.resolution, outcome.frame_rate)?;
         }
         let progress = Generating::begin(self.count, parts, look);
-        let (made, clips) = self.make((outcome, &outputs), progress, work)?;
-        let sheet = self.write_sheet(&target, &clips)?;
+        let (made, clips) = self.make((outcome, &outputs, &marks), progress, work)?;
+        let sheet = self.write_sheet((&target, &marks), &clips)?;
         if self.json {
             return print::json(&report(outcome, settings, (&made, sheet.as_ref())));
         }
@@ -240,7 +259,7 @@ impl Making {
     /// Makes the videos one after another, and keeps some of the frames where they are shown again.
     fn make(
         &self,
-        (outcome, outputs): (Outcome, &[(Target, u64)]),
+        (outcome, outputs, marks): (Outcome, &[(Target, u64)], &Marks),
         mut progress: Generating,
         work: &mut dyn FnMut(Job<'_>) -> anyhow::Result<()>,
     ) -> anyhow::Result<(Vec<Made>, Vec<Clip>)> {
@@ -249,16 +268,19 @@ impl Making {
         let (mut made, mut clips) = (Vec::new(), Vec::new());
         for (output, seed) in outputs {
             let begun = Instant::now();
+            let size_and_rate = (outcome.resolution, outcome.frame_rate);
+            let mut marker = marks.marker(*seed, size_and_rate);
             let mut sink: Option<(Sink, Careful)> = None;
             let (mut number, mut kept) = (0_usize, Vec::new());
-            let mut write = |frame: Frame| {
+            let mut write = |mut frame: Frame| {
                 let (sink, _) = match &mut sink {
                     Some(sink) => sink,
                     None => {
                         let careful = Careful::begin();
-                        sink.insert((output.open(outcome.resolution, outcome.frame_rate)?, careful))
+                        sink.insert((output.open(size_and_rate, marks.extras(&marker))?, careful))
                     }
                 };
+                marker.mark(&mut frame);
                 sink.write(&frame)?;
                 kept.extend((keep && number.is_multiple_of(stride)).then_some(frame));
                 number += 1;
@@ -276,14 +298,15 @@ impl Making {
         Ok((made, clips))
     }
 
-    fn write_sheet(&self, target: &Target, clips: &[Clip]) -> anyhow::Result<Option<Target>> {
+    fn write_sheet(&self, (target, marks): (&Target, &Marks), clips: &[Clip]) -> anyhow::Result<Option<Target>> {
         if self.count == 1 {
             return Ok(None);
         }
         let clips: Vec<&Clip> = clips.iter().collect();
         let sheet = contact_sheet(&clips, SHEET_COLUMNS)?;
         let target = target.contact_sheet()?;
-        target.write(&Clip::new(vec![sheet], clips[0].frame_rate())?)?;
+        // Its pictures carry their marks already.
+        target.write(&Clip::new(vec![sheet], clips[0].frame_rate())?, marks.file_extras(self.seed))?;
         Ok(Some(target))
     }
 

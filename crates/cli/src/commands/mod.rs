@@ -5,15 +5,18 @@ mod bench;
 mod blend;
 mod completions;
 mod dataset;
+mod detect;
 mod evaluate;
 mod extend;
 mod generate;
 mod guide_choice;
 mod info;
 mod inpaint;
+mod keys;
 mod long;
 mod loops;
 mod making;
+mod marks;
 mod model_choice;
 mod model_place;
 mod models;
@@ -24,6 +27,7 @@ mod prompt;
 mod recut;
 mod remix;
 mod sampling_choice;
+mod serve;
 mod source;
 mod storyboard;
 mod train;
@@ -42,6 +46,7 @@ pub enum Command {
     Loop(loops::Loop),
     Blend(blend::Blend),
     Recut(recut::Recut),
+    Detect(detect::Detect),
     Storyboard(storyboard::Storyboard),
     Models(models::Models),
     Info(info::Info),
@@ -52,6 +57,8 @@ pub enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Module(module::Module),
+    Serve(serve::Serve),
+    Keys(keys::Keys),
     #[command(subcommand)]
     Bench(bench::Bench),
     Completions(completions::Completions),
@@ -69,6 +76,7 @@ impl Command {
             Self::Loop(command) => command.run(),
             Self::Blend(command) => command.run(),
             Self::Recut(command) => command.run(),
+            Self::Detect(command) => command.run(),
             Self::Storyboard(command) => command.run(),
             Self::Models(command) => command.run(),
             Self::Info(command) => command.run(),
@@ -77,6 +85,8 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Module(command) => command.run(),
+            Self::Serve(command) => command.run(),
+            Self::Keys(command) => command.run(),
             Self::Bench(command) => command.run(),
             Self::Completions(command) => command.run(),
         }

@@ -55,7 +55,7 @@ impl ModelChoice {
         loras: &LoraChoice,
         precision: &PrecisionChoice,
         tile: Option<u64>,
-    ) -> anyhow::Result<(Box<dyn VideoGenerator>, Precision)> {
+    ) -> anyhow::Result<(Box<dyn VideoGenerator + Send + Sync>, Precision)> {
         let folder = self.model.as_deref().map(model_place::find_or_pull).transpose()?;
         match folder {
             Some(folder) if WanFolder::is_one(&folder) => {

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use video::{Clip, ReadLimits, read_clip};
+use provenance::origin::AIGC_KEY;
+use video::{Clip, Extras, ReadLimits, read_clip, read_tags};
 
 use crate::{print, target::Target};
 
@@ -46,7 +47,9 @@ impl Recut {
             bail!("nothing of {} lies between --from and --to: it lasts {duration} s", self.clip.display());
         }
         let cut = Clip::new(frames, frame_rate)?;
-        target.write(&cut)?;
+        // The watermark goes on with the pictures, and so does what the file says of where it comes from.
+        let tags = read_tags(&self.clip)?.into_iter().filter(|tag| tag.key == AIGC_KEY).collect();
+        target.write(&cut, Extras { tags, seal: None })?;
         if target == Target::Stdout {
             return Ok(());
         }

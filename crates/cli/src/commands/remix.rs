@@ -27,6 +27,7 @@ impl Remix {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         let task = tasks::Remix::new(self.source.read()?, self.strength)?;
-        self.making.run(target, self.making.options(prompt::read(&self.prompt)?)?, &task)
+        let wishes = self.making.options(prompt::read(&self.prompt)?)?;
+        self.making.run(&[self.source.path()], target, wishes, &task)
     }
 }

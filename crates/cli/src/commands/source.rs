@@ -1,6 +1,6 @@
 //! A clip that is given to a command.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use generation::tasks::Source;
@@ -23,6 +23,11 @@ pub struct SourceChoice {
 }
 
 impl SourceChoice {
+    /// Where the clip lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the clip.
     pub fn read(&self) -> anyhow::Result<Source> {
         Ok(Source::new(read_clip(&self.path, &ReadLimits::default())?, self.size, self.fit))

@@ -58,9 +58,13 @@ pub struct Storyboard {
 impl Storyboard {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
-        let file = StoryFile::parse(&read(&self.story)?).with_context(|| self.story.display().to_string())?;
-        let media = read_media(&file, self.story.parent().unwrap_or(Path::new("")))?;
-        let Loaded { generator, precision, look } = self.making.load()?;
+        let text = read(&self.story)?;
+        let file = StoryFile::parse(&text).with_context(|| self.story.display().to_string())?;
+        let folder = self.story.parent().unwrap_or(Path::new(""));
+        let media = read_media(&file, folder)?;
+        let inputs: Vec<PathBuf> = file.media().into_iter().map(|(_, path)| folder.join(path)).collect();
+        let inputs: Vec<&Path> = inputs.iter().map(PathBuf::as_path).collect();
+        let Loaded { generator, precision, look, signer } = self.making.load(&inputs)?;
         let generator = generator.as_ref();
         let story = Story::new(&file, &media, FrameRate::new(generator.abilities().frame_rate, 1)?)?;
         drop(media);
@@ -76,7 +80,9 @@ impl Storyboard {
         settings["prompt"] = board.requests().map(|request| request.prompt()).collect();
         settings["story"] = self.story.display().to_string().into();
         let name = self.story.file_stem().unwrap_or_default().to_string_lossy();
+        let requests: Vec<_> = board.requests().collect();
         let production = Production {
+            marks: signer.marks(generator, &requests, &format!("{settings}|{text}")),
             target: target.unwrap_or_else(|| Target::from_prompt(&name)),
             outcome: Outcome {
                 resolution: board.resolution(),

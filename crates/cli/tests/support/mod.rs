@@ -41,6 +41,8 @@ impl Place {
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         // Tests fetch nothing, and see no models of whoever runs them.
         command.env("HF_HUB_CACHE", self.path("hub")).env("HF_HUB_OFFLINE", "1");
+        // Nor the key with which somebody signs.
+        command.env("MISORA_DATA_DIR", self.path("identity"));
         command
     }
 
@@ -62,9 +64,14 @@ impl Place {
         all
     }
 
-    /// Names of everything in the folder but the model, sorted.
+    /// Names of everything in the folder but the model and the signing key, sorted.
     pub fn files(&self) -> Vec<String> {
-        names_in(self.folder.path()).into_iter().filter(|name| name != "model").collect()
+        names_in(self.folder.path()).into_iter().filter(|name| name != "model" && name != "identity").collect()
+    }
+
+    /// The pictures of a video: its signature is never the same twice.
+    pub fn clip(&self, name: &str) -> video::Clip {
+        video::read_clip(&self.path(name), &video::ReadLimits::default()).unwrap()
     }
 
     pub fn read(&self, name: &str) -> Vec<u8> {

@@ -7,7 +7,7 @@
 //! | [`index`] | where pictures lie and how they are coded |
 //! | [`demux`] | plain H.264 files to pictures |
 
-mod boxes;
+pub(crate) mod boxes;
 pub(crate) mod demux;
 pub(crate) mod index;
 pub(crate) mod mux;

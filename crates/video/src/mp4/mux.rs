@@ -3,12 +3,13 @@
 use std::io::{self, Read, Seek, Write};
 
 use mp4_atom::{
-    Atom, Avc1, Avcc, Clap, Codec, Colr, Dinf, Dref, Encode, FourCC, Ftyp, Hdlr, Header, Mdat, Mdhd, Mdia, Minf, Moov,
-    Mvhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak, Url, Visual, Vmhd,
+    Atom, Avc1, Avcc, Clap, Codec, Colr, Dinf, Dref, Encode, FourCC, Ftyp, Hdlr, Header, Ilst, IlstData, IlstDataValue,
+    KeyEntry, Keys, Mdat, Mdhd, Mdia, Meta, Minf, Moov, Mvhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz,
+    StszSamples, Stts, SttsEntry, Tkhd, Trak, Url, Visual, Vmhd,
 };
 use tempfile::SpooledTempFile;
 
-use crate::{Frame, FrameRate, Resolution, VideoError, h264::H264Encoder};
+use crate::{Frame, FrameRate, Resolution, Tag, VideoError, h264::H264Encoder};
 
 /// Collects coded pictures, in memory or in an unnamed file, until the index can be written before them.
 pub(crate) struct Mp4Encoder {
@@ -19,6 +20,7 @@ pub(crate) struct Mp4Encoder {
     sizes: Vec<u32>,
     /// Numbers of the pictures from which playing can start, counted from 1.
     keyframes: Vec<u32>,
+    tags: Vec<Tag>,
 }
 
 impl Mp4Encoder {
@@ -29,7 +31,20 @@ impl Mp4Encoder {
         pictures: SpooledTempFile,
     ) -> Result<Self, VideoError> {
         let encoder = H264Encoder::new(resolution, frame_rate)?;
-        Ok(Self { encoder, resolution, frame_rate, pictures, sizes: Vec::new(), keyframes: Vec::new() })
+        Ok(Self {
+            encoder,
+            resolution,
+            frame_rate,
+            pictures,
+            sizes: Vec::new(),
+            keyframes: Vec::new(),
+            tags: Vec::new(),
+        })
+    }
+
+    /// Writes these words beside the index.
+    pub(crate) fn with_tags(self, tags: &[Tag]) -> Self {
+        Self { tags: tags.to_vec(), ..self }
     }
 
     /// Codes one picture; the outer error is the encoder's, the inner one the disk's.
@@ -139,7 +154,7 @@ impl Mp4Encoder {
         };
         let mvhd = Mvhd { timescale, duration, rate: 1.into(), volume: 1.into(), next_track_id: 2, ..Mvhd::default() };
         let mut index = Vec::new();
-        Moov { mvhd, trak: vec![track], ..Moov::default() }.encode(&mut index)?;
+        Moov { mvhd, trak: vec![track], meta: self.meta(), ..Moov::default() }.encode(&mut index)?;
 
         if let Some(aperture) = self.clean_aperture() {
             let mut child = Vec::new();
@@ -148,6 +163,19 @@ impl Mp4Encoder {
             append_child(&mut index, &path, &child);
         }
         Ok(index)
+    }
+
+    /// Keys and their values, as QuickTime numbers them.
+    fn meta(&self) -> Option<Meta> {
+        let key = |tag: &Tag| KeyEntry { key_namespace: FourCC::new(b"mdta"), key_value: tag.key.clone() };
+        let value = |(index, tag): (usize, &Tag)| {
+            let value = IlstDataValue::Utf8(tag.value.clone());
+            (index as u32 + 1, IlstData { country_indicator: 0, language_indicator: 0, value })
+        };
+        let keys = Keys { entries: self.tags.iter().map(key).collect() };
+        let values = Ilst { mdta: self.tags.iter().enumerate().map(value).collect(), ..Ilst::default() };
+        let hdlr = Hdlr { handler: FourCC::new(b"mdta"), name: String::new() };
+        (!self.tags.is_empty()).then(|| Meta { hdlr, items: vec![keys.into(), values.into()] })
     }
 
     /// What to show of the coded picture, where that is not all of it: the top left corner.

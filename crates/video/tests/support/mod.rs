@@ -1,4 +1,5 @@
 //! Clips to write and read, and how far apart two of them are.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use video::{Clip, Frame, FrameRate, Resolution};
 

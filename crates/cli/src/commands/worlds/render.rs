@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 use serde_json::json;
-use video::{Clip, FrameRate, Resolution};
+use video::{Clip, Extras, FrameRate, Resolution};
 use worlds::{FilmSettings, Split, World};
 
 use super::{choices::Choices, truth};
@@ -73,7 +73,8 @@ impl Render {
                 film.clip
             }
         };
-        target.write(&clip)?;
+        // Simulated, not generated: it carries no marks.
+        target.write(&clip, Extras::default())?;
         self.tell(&target, &world, &clip)
     }
 

@@ -1,0 +1,177 @@
+//! What happens to a video, as it happens: server-sent events until its end.
+
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
+
+use axum::{
+    Extension,
+    extract::{Path, State},
+    response::{
+        IntoResponse, Response, Sse,
+        sse::{Event, KeepAlive},
+    },
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::stream;
+use serde::Serialize;
+use serde_json::json;
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    error::{ApiError, ErrorBody},
+    read,
+    state::Shared,
+    video::Video,
+};
+use crate::{
+    http::guard::Caller,
+    jobs::{Job, Status},
+    live::Moment,
+};
+
+/// How often the store is asked, which hears of other workers and of the end.
+const PAUSE: Duration = Duration::from_millis(500);
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What happens to a video: `queued`, `progress` and `preview`, and at its end `done`.
+#[utoipa::path(
+    get, path = "/v1/videos/{id}/events", tag = "videos", params(("id" = String, Path)),
+    responses((status = 200, content_type = "text/event-stream"), (status = "4XX", body = ErrorBody)),
+)]
+pub(crate) async fn events(
+    State(app): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let job = read::find(&app, &caller, &id).await?;
+    let watching = Watching {
+        stop: app.stop.subscribe(),
+        app,
+        caller,
+        id,
+        said: Said::default(),
+        moments: None,
+        next: VecDeque::new(),
+        ended: false,
+    };
+    let mut first = Some(job);
+    let events = stream::unfold(watching, move |mut watching| {
+        let job = first.take();
+        async move { watching.next(job).await.map(|event| (Ok::<_, Infallible>(event), watching)) }
+    });
+    let events = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE).text("still here"));
+    Ok(([("x-accel-buffering", "no"), ("cache-control", "no-cache")], events).into_response())
+}
+
+/// What was said last, so that nothing is said twice.
+#[derive(Default)]
+struct Said {
+    position: Option<u64>,
+    progress: Option<(&'static str, usize, u8)>,
+    previews: usize,
+}
+
+struct Watching {
+    app: Shared,
+    caller: Caller,
+    id: String,
+    said: Said,
+    moments: Option<watch::Receiver<Moment>>,
+    next: VecDeque<Event>,
+    ended: bool,
+    stop: watch::Receiver<bool>,
+}
+
+impl Watching {
+    /// The next event; none after the end, and when the server stops.
+    async fn next(&mut self, mut known: Option<Job>) -> Option<Event> {
+        loop {
+            if let Some(event) = self.next.pop_front() {
+                return Some(event);
+            }
+            if self.ended || *self.stop.borrow() {
+                return None;
+            }
+            let job = match known.take() {
+                Some(job) => job,
+                None => {
+                    self.wait().await;
+                    match read::find(&self.app, &self.caller, &self.id).await {
+                        Ok(job) => job,
+                        Err(_) => {
+                            self.ended = true;
+                            return event("deleted", &json!({ "id": self.id }));
+                        }
+                    }
+                }
+            };
+            self.see(&job).await;
+        }
+    }
+
+    /// Waits for something to happen, but not long.
+    async fn wait(&mut self) {
+        let (moments, stop) = (&mut self.moments, &mut self.stop);
+        let happened = async {
+            match moments {
+                Some(watched) => {
+                    if watched.changed().await.is_err() {
+                        // The worker is done: look at once.
+                        *moments = None;
+                    }
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = timeout(PAUSE, happened) => {}
+            _ = stop.wait_for(|stopped| *stopped) => {}
+        }
+    }
+
+    async fn see(&mut self, job: &Job) {
+        match job.status {
+            Status::Queued => {
+                let id = job.id.clone();
+                let position = self.app.ask(move |app| app.store.position(&id)).await.ok().flatten();
+                if position.is_some() && position != self.said.position {
+                    self.said.position = position;
+                    self.next.extend(event("queued", &json!({ "position": position })));
+                }
+            }
+            Status::InProgress => {
+                if self.moments.is_none() {
+                    self.moments = self.app.live.watch(&job.id);
+                }
+                let moment = self.moments.as_mut().map(|moments| moments.borrow_and_update().clone());
+                self.tell(moment.unwrap_or_else(|| Moment { progress: job.progress, ..Moment::default() }));
+            }
+            Status::Completed | Status::Failed => {
+                self.ended = true;
+                self.next.extend(event("done", &Video::of(job)));
+            }
+        }
+    }
+
+    fn tell(&mut self, moment: Moment) {
+        let progress = (moment.phase, moment.done, moment.progress);
+        if self.said.progress != Some(progress) {
+            self.said.progress = Some(progress);
+            let Moment { phase, done, total, progress, .. } = &moment;
+            let data = json!({ "phase": phase, "step": done, "total_steps": total, "progress": progress });
+            self.next.extend(event("progress", &data));
+        }
+        if let Some(preview) = moment.preview {
+            // The same picture lies at the same place for as long as it is told.
+            let place = preview.as_ptr() as usize;
+            if place != self.said.previews {
+                self.said.previews = place;
+                let image = format!("data:image/gif;base64,{}", STANDARD.encode(&*preview));
+                self.next.extend(event("preview", &json!({ "step": moment.done, "image": image })));
+            }
+        }
+    }
+}
+
+fn event(name: &str, data: &impl Serialize) -> Option<Event> {
+    serde_json::to_string(data).ok().map(|data| Event::default().event(name).data(data))
+}
