@@ -159,6 +159,15 @@ fn a_clip_plays_round_and_two_clips_are_joined() {
     let joined = read(&place.path("joined"));
     assert_eq!(joined.frames().len(), 10 + 8 + 6);
     assert_eq!((&joined.frames()[..10], &joined.frames()[18..]), (first.frames(), second.frames()));
+    // Two frames of either clip are seen before and after the mix.
+    place.run(&[&blend[..], &["--mix", "-o", "mixed"]].concat()).refused("at most 0.17 seconds");
+    let mix = ["blend", "clip", "other", "a ball turns into a cube", "--model", "model", "--steps", "2", "--mix"];
+    place.run(&[&mix[..], &["--over", "0.15", "-o", "mixed"]].concat()).fine();
+    let mixed = read(&place.path("mixed"));
+    assert_eq!(mixed.frames().len(), 10 + 6 - 4);
+    assert_eq!((&mixed.frames()[..6], &mixed.frames()[10..]), (&first.frames()[..6], &second.frames()[4..]));
+    place.run(&[&mix[..], &["--over", "0.15", "--strength", "0"]].concat()).refused("above 0 and is at most 1");
+    place.run(&[&blend[..], &["--strength", "0.5"]].concat()).wrong_usage("--mix");
     clip(&place, "square", "32x32", 6);
     let unlike = ["blend", "clip", "square", "a ball", "--model", "model"];
     place.run(&unlike).refused("choose crop, pad or stretch");

@@ -1,8 +1,8 @@
 //! Whether edits keep what they should, join without a seam, and change what was asked for: on films whose truth is known.
 
 use generation::{
-    GenerationOptions, Generator,
-    tasks::{Animate, Extend, Passage, Remix, Source, Task, make},
+    GenerationOptions, Generator, Length,
+    tasks::{Animate, Extend, Imagine, Mix, Passage, Remix, Source, Task, make},
 };
 use serde::Serialize;
 use video::{Clip, Frame, Resolution};
@@ -21,6 +21,9 @@ use crate::{
 pub const STRENGTHS: [f32; 4] = [0.3, 0.5, 0.7, 0.9];
 /// Seconds that are added to a clip, or lead back to its beginning.
 const SECONDS: f64 = 1.0;
+/// Seconds for which two films overlap, and how much of that is imagined anew.
+const MIX_SECONDS: f64 = 0.5;
+const MIX_STRENGTH: f32 = 0.5;
 /// Frames of a film that is given.
 const NUM_FRAMES: usize = 17;
 /// Films of this set are none of those on which anything else is measured.
@@ -39,6 +42,12 @@ pub struct EditScores {
     pub extend_seam: f64,
     /// The same where a clip that plays round begins anew.
     pub loop_seam: f64,
+    /// The same where a video that was made in a ring begins anew.
+    pub ring_seam: f64,
+    /// The same at both ends of a passage to another film, the larger of the two.
+    pub passage_seam: f64,
+    /// The same at both ends of a mix with another film.
+    pub mix_seam: f64,
     /// For each of [`STRENGTHS`], weak to strong.
     pub remix: Vec<RemixScore>,
 }
@@ -73,6 +82,9 @@ pub fn measure(
         autoencoder_psnr_db: 0.0,
         extend_seam: 0.0,
         loop_seam: 0.0,
+        ring_seam: 0.0,
+        passage_seam: 0.0,
+        mix_seam: 0.0,
         remix: STRENGTHS.map(|strength| RemixScore { strength, structure: 0.0, colour: 0.0 }).to_vec(),
     };
     let share = 1.0 / count.max(1) as f64;
@@ -92,9 +104,29 @@ pub fn measure(
         let source = || Source::new(clip.clone(), None, None);
         let longer = run(&Extend::new(source(), [0.0, SECONDS], None)?, caption.clone())?;
         sums.extend_seam += share * seam(longer.frames(), NUM_FRAMES)?;
-        let round = run(&Passage::back(source(), SECONDS)?, caption)?;
+        let round = run(&Passage::back(source(), SECONDS)?, caption.clone())?;
         let turned = [&round.frames()[NUM_FRAMES..], clip.frames()].concat();
         sums.loop_seam += share * seam(&turned, turned.len() - NUM_FRAMES)?;
+        let ring = GenerationOptions {
+            size: Some([resolution.width(), resolution.height()]),
+            length: Some(Length::Frames(2 * NUM_FRAMES - 1)),
+            is_ring: true,
+            prompt: caption.clone(),
+            ..options.clone()
+        };
+        let ring = make(generator, &Imagine, ring, index as u64, &mut generation::Silent)?;
+        sums.ring_seam += share * seam(&[ring.frames(), ring.frames()].concat(), ring.frames().len())?;
+        let other = films::render(&set, count + index..count + index + 1)?.remove(0);
+        let two = || [clip, &other.clip].map(|clip| Source::new(clip.clone(), None, None));
+        let prompt = format!("{caption}; {}", other.caption);
+        let [first, second] = two();
+        let passage = run(&Passage::between(first, second, SECONDS)?, prompt.clone())?;
+        sums.passage_seam += share * larger_seam(passage.frames(), NUM_FRAMES)?;
+        let [first, second] = two();
+        let mix = run(&Mix::new(first, second, (MIX_SECONDS, MIX_STRENGTH))?, prompt)?;
+        // As many frames as the films overlap are missing from both together.
+        let overlap = 2 * NUM_FRAMES - mix.frames().len();
+        sums.mix_seam += share * larger_seam(mix.frames(), NUM_FRAMES - overlap)?;
         let colour = other_colour(film.labels.colour);
         let prompt = format!("a {} {}", colour.name(), film.labels.shape.name());
         for score in &mut sums.remix {
@@ -123,6 +155,11 @@ fn seam(frames: &[Frame], at: usize) -> Result<f64, EvaluationError> {
     let mut changes = around.map(change).collect::<Result<Vec<_>, _>>()?;
     changes.sort_by(f64::total_cmp);
     Ok(change(at)? / changes[changes.len() / 2].max(1e-3))
+}
+
+/// The larger of the seams where what is new begins and ends, between as many given frames on either side.
+fn larger_seam(frames: &[Frame], given: usize) -> Result<f64, EvaluationError> {
+    Ok(seam(frames, given)?.max(seam(frames, frames.len() - given)?))
 }
 
 /// Correlation of the strength of edges, over all frames of two clips of one size.

@@ -127,16 +127,22 @@ impl Report {
 
 /// What edits keep and change, in lines.
 fn edit_lines(scores: &EditScores) -> Vec<String> {
-    let EditScores { films, animate_psnr_db, autoencoder_psnr_db, extend_seam, loop_seam, remix } = scores;
+    let EditScores { films, animate_psnr_db, autoencoder_psnr_db, remix, .. } = scores;
     let mut lines = vec![
         String::new(),
         format!("edits of {films} held-out films"),
         format!(
             "animate     keeps its picture at {animate_psnr_db:.2} dB, the autoencoder alone at {autoencoder_psnr_db:.2} dB"
         ),
-        format!("extend      change at the seam is {extend_seam:.2} times that around it"),
-        format!("loop        change at the seam is {loop_seam:.2} times that around it"),
     ];
+    let seams = [
+        ("extend", scores.extend_seam),
+        ("loop", scores.loop_seam),
+        ("ring", scores.ring_seam),
+        ("passage", scores.passage_seam),
+        ("mix", scores.mix_seam),
+    ];
+    lines.extend(seams.map(|(name, seam)| format!("{name:<11} change at the seam is {seam:.2} times that around it")));
     lines.extend(remix.iter().map(|score| {
         let (strength, structure, colour) = (score.strength, score.structure, percent(Some(score.colour)));
         format!("remix {strength:.1}   edges correlate at {structure:.2}, {colour} have the new colour")
@@ -216,11 +222,24 @@ pub(crate) mod tests {
             autoencoder_psnr_db: 30.75,
             extend_seam: 1.25,
             loop_seam: 1.5,
+            ring_seam: 1.75,
+            passage_seam: 2.25,
+            mix_seam: 2.5,
             remix,
         };
         let report = Report { edits: Some(edits), ..sample() };
         let table = report.table();
-        for part in ["3 held-out films", "30.50 dB", "30.75 dB", "1.25 times", "1.50 times", "0.75, 25.0 %"] {
+        for part in [
+            "3 held-out films",
+            "30.50 dB",
+            "30.75 dB",
+            "1.25 times",
+            "1.50 times",
+            "1.75 times",
+            "2.25 times",
+            "2.50 times",
+            "0.75, 25.0 %",
+        ] {
             assert!(table.contains(part), "{part}\n{table}");
         }
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();

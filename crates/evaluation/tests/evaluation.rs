@@ -81,7 +81,8 @@ fn a_model_is_measured_whole() {
     let edits = report.edits.as_ref().unwrap();
     // A known picture is what the autoencoder makes of it, whatever the transformer imagines behind it.
     assert!((edits.animate_psnr_db - edits.autoencoder_psnr_db).abs() < 0.5, "{edits:?}");
-    assert!(edits.extend_seam > 0.0 && edits.loop_seam > 0.0, "{edits:?}");
+    let seams = [edits.extend_seam, edits.loop_seam, edits.ring_seam, edits.passage_seam, edits.mix_seam];
+    assert!(seams.iter().all(|seam| *seam > 0.0), "{edits:?}");
     let strengths: Vec<f32> = edits.remix.iter().map(|score| score.strength).collect();
     assert_eq!(strengths, evaluation::edits::STRENGTHS);
     assert!(edits.remix.iter().all(|score| score.structure.abs() <= 1.0 && score.colour <= 1.0), "{edits:?}");

@@ -58,9 +58,22 @@ impl Edit {
     /// # Errors
     /// [`GenerationError::Edit`] when the clip does not have the video's size and length.
     pub fn remix(frames: Vec<Frame>, strength: Sigma, request: &GenerationRequest) -> Result<Self, GenerationError> {
-        let sides = request.latent_sides();
+        let [latent_frames, ..] = request.latent_sides();
+        Self::partly(frames, &vec![strength.value(); latent_frames], request)
+    }
+
+    /// A whole clip, of which each latent frame is imagined anew from a level of its own: 0 is kept, 1 imagined.
+    ///
+    /// # Errors
+    /// [`GenerationError::Edit`] when clip or levels do not have the video's size and length.
+    pub fn partly(frames: Vec<Frame>, levels: &[f32], request: &GenerationRequest) -> Result<Self, GenerationError> {
+        let sides @ [latent_frames, height, width] = request.latent_sides();
         check_clip(&frames, request)?;
-        Ok(Self { frames, sides, levels: vec![strength.value(); sides.iter().product()] })
+        if levels.len() != latent_frames {
+            return Err(wrong(format!("there are {} levels for {latent_frames} latent frames", levels.len())));
+        }
+        let levels = levels.iter().flat_map(|level| vec![*level; height * width]).collect();
+        Ok(Self { frames, sides, levels })
     }
 
     /// A whole clip, of which the places where `mask` is true are imagined anew: one number for each pixel of each frame.

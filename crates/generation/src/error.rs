@@ -22,6 +22,12 @@ pub enum GenerationError {
         /// Characters that may fit.
         limit: usize,
     },
+    /// A video that cannot play round.
+    #[error("a video that plays round {problem}")]
+    Ring {
+        /// What is wrong, and what works.
+        problem: String,
+    },
     /// A picture size that the model cannot make.
     #[error("the model cannot make pictures of {width}x{height}: {rule}; the nearest {nearest}")]
     Size {

@@ -19,6 +19,7 @@ use crate::{
     long::{Carried, WindowLatents},
     nano,
     preview::{Course, LatentColours},
+    tasks::{Assembly, Plan},
 };
 
 /// What a machine has to compute with.
@@ -254,8 +255,10 @@ impl Generator {
         sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
-        let latents = self.sample_latents(request, seed, progress)?;
-        self.decode(latents, sink, progress)
+        let plan = Plan::of(request, None);
+        let latents = plan.sample(self, request, (seed, progress))?;
+        let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
+        self.decode(latents, &mut |frame| assembly.add(frame, &mut *sink), progress)
     }
 
     /// As [`Self::generate`], into memory.
@@ -325,7 +328,7 @@ impl Generator {
         progress: &'a mut dyn Progress,
     ) -> Result<Course<'a>, GenerationError> {
         let encode = |picture| Ok(self.bundle.autoencoder.encode(picture));
-        Course::begin(progress, (steps, request.frame_rate()), || LatentColours::fit(encode, &self.device))
+        Course::begin(progress, (steps, request), || LatentColours::fit(encode, &self.device))
     }
 
     /// Walks a canvas of any size down the given levels, as the request asks otherwise, after so many steps.

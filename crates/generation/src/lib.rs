@@ -22,6 +22,7 @@
 //! | `wan_stream` | its decoding part by part |
 //! | `wan_memory` | whether a video of Wan fits into memory, and which would |
 //! | [`wan_image`] | [`WanImage`], the image that a video begins with, as it is told of it |
+//! | `ring` | videos that play round |
 //! | [`outline`] | [`Outline`], the half-size version that a video may begin as |
 //! | [`denoiser`] | [`ModelDenoiser`], a transformer as sampling sees it |
 //! | `preview` | a cheap look at a clip while it forms |
@@ -52,6 +53,7 @@ pub mod pixels;
 mod preview;
 pub mod progress;
 pub mod request;
+mod ring;
 pub mod storyboard;
 pub mod tasks;
 mod wan_denoiser;

@@ -15,7 +15,7 @@ pub fn origin(generator: &dyn VideoGenerator, requests: &[&GenerationRequest], m
 
 fn recipe(request: &GenerationRequest) -> String {
     format!(
-        "{prompt}|{negative}|{size}|{frames}|{rate}|{sampler:?}|{steps}|{guidance:?}|{camera:?}|{motions:?}|",
+        "{prompt}|{negative}|{size}|{frames}|{rate}|{sampler:?}|{steps}|{guidance:?}|{camera:?}|{motions:?}|{is_ring}|",
         prompt = request.prompt(),
         negative = request.negative_prompt(),
         size = request.resolution(),
@@ -26,5 +26,6 @@ fn recipe(request: &GenerationRequest) -> String {
         guidance = request.guidance(),
         camera = request.camera(),
         motions = request.motions(),
+        is_ring = request.is_ring(),
     )
 }

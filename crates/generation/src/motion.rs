@@ -44,17 +44,28 @@ impl Motion {
         &self.name
     }
 
+    /// The way at these of so many moments.
+    pub(crate) fn during(&self, moments: &[usize], of: usize) -> Self {
+        let all = self.places(of);
+        Self { points: moments.iter().map(|moment| all[*moment]).collect(), ..self.clone() }
+    }
+
     /// The way as the transformer takes it.
     pub(crate) fn path(&self, latent_frames: usize) -> MotionPath {
+        MotionPath { clip: 0, points: self.places(latent_frames).into_iter().map(Some).collect() }
+    }
+
+    /// Where it is at so many moments, evenly from beginning to end.
+    fn places(&self, count: usize) -> Vec<[f32; 2]> {
         let last = self.points.len() - 1;
         let at = |index: usize| {
-            let exact = index as f32 / latent_frames.saturating_sub(1).max(1) as f32 * last as f32;
+            let exact = index as f32 / count.saturating_sub(1).max(1) as f32 * last as f32;
             let before = (exact as usize).min(last);
             let (from, to) = (self.points[before], self.points[(before + 1).min(last)]);
             let share = exact - before as f32;
-            Some([0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis])))
+            [0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis]))
         };
-        MotionPath { clip: 0, points: (0..latent_frames).map(at).collect() }
+        (0..count).map(at).collect()
     }
 }
 

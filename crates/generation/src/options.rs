@@ -34,6 +34,8 @@ pub struct GenerationOptions {
     pub camera: Option<CameraPath>,
     /// Where things go.
     pub motions: Vec<Motion>,
+    /// Whether its last frame leads on to its first.
+    pub is_ring: bool,
 }
 
 impl GenerationOptions {

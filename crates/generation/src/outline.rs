@@ -12,7 +12,7 @@ use burn::tensor::{
 use diffusion::{Canvas, DiffusionError, Schedule, Sigma};
 use video::Resolution;
 
-use crate::{Edit, GenerationError, GenerationRequest, Generator, Progress, limits::Limits};
+use crate::{Edit, GenerationError, GenerationRequest, Generator, Progress, limits::Limits, ring};
 
 /// How many times smaller an outline is on each side.
 const FACTOR: u32 = 2;
@@ -124,7 +124,9 @@ impl Generator {
         let course = self.course(request, outline.total_steps(), progress)?;
         let small = self.walk(request, (canvas, &outline.sigmas), (&course, 0))?;
 
-        let data = autoencoder.encode(enlarged(autoencoder.decode(small.clone()).clamp(-1.0, 1.0)));
+        let seen = if request.is_ring() { ring::with_lead(small.clone(), ring::LEAD) } else { small.clone() };
+        let data = autoencoder.encode(enlarged(autoencoder.decode(seen).clamp(-1.0, 1.0)));
+        let data = if request.is_ring() { data.narrow(2, ring::LEAD, t) } else { data };
         // Other noise than the outline's, or the one would show through the other.
         let canvas = (layout.large)(data, self.noise([t, h, w], !seed))?.with_seeds([!seed]);
         let large = self.walk(request, (canvas, &outline.refining_sigmas), (&course, outline.sigmas.len() - 1))?;

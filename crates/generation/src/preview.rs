@@ -10,7 +10,7 @@ use burn::tensor::{
 use diffusion::{Canvas, Denoiser, DiffusionError, Sampler, Sigma};
 use video::{Clip, FrameRate};
 
-use crate::{GenerationError, Phase, Progress, pixels::frames_from_pixels};
+use crate::{GenerationError, GenerationRequest, Phase, Progress, pixels::frames_from_pixels, ring::RingDenoiser};
 
 /// Pixels on each side of what is shown of a latent position.
 const SHOWN_FACTOR: usize = 4;
@@ -84,6 +84,7 @@ pub(crate) struct Course<'a> {
     total: usize,
     colours: Option<LatentColours>,
     frame_rate: FrameRate,
+    is_ring: bool,
 }
 
 impl<'a> Course<'a> {
@@ -93,11 +94,12 @@ impl<'a> Course<'a> {
     /// Those of `colours`.
     pub(crate) fn begin(
         progress: &'a mut dyn Progress,
-        (total, frame_rate): (usize, FrameRate),
+        (total, request): (usize, &GenerationRequest),
         colours: impl FnOnce() -> Result<LatentColours, GenerationError>,
     ) -> Result<Self, GenerationError> {
         let colours = progress.wants_preview().then(colours).transpose()?;
-        Ok(Self { progress: RefCell::new(progress), total, colours, frame_rate })
+        let (frame_rate, is_ring) = (request.frame_rate(), request.is_ring());
+        Ok(Self { progress: RefCell::new(progress), total, colours, frame_rate, is_ring })
     }
 
     /// Walks a canvas down the levels, after `before` steps that others have walked.
@@ -110,6 +112,8 @@ impl<'a> Course<'a> {
         (sampler, canvas, sigmas): (Sampler, Canvas, &[Sigma]),
         before: usize,
     ) -> Result<Tensor<5>, GenerationError> {
+        let ring = RingDenoiser { inner: denoiser };
+        let denoiser = if self.is_ring { &ring } else { denoiser };
         let watched = |canvas: &Canvas, sigma: Sigma| {
             let velocity = denoiser.velocity(canvas, sigma)?;
             if let Some(colours) = &self.colours {

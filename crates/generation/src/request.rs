@@ -7,6 +7,7 @@ use video::{Frame, FrameRate, Resolution};
 use crate::{
     Abilities, CameraPath, GenerationError, GenerationOptions, ImageUse, Length, Motion, Outline,
     limits::{self, MAX_FRAMES},
+    ring,
 };
 
 /// Characters in a token of the longest words.
@@ -57,6 +58,7 @@ pub struct GenerationRequest {
     image: Option<Frame>,
     camera: Option<CameraPath>,
     motions: Vec<Motion>,
+    is_ring: bool,
 }
 
 impl GenerationRequest {
@@ -80,12 +82,21 @@ impl GenerationRequest {
             return Err(GenerationError::EmptyPrompt);
         }
         let negative_prompt = checked_text("negative prompt", &options.negative_prompt.unwrap_or_default(), abilities)?;
+        if options.is_ring && (options.image.is_some() || options.camera.is_some() || !options.motions.is_empty()) {
+            let problem = "cannot also begin with a picture or follow a path; it has neither beginning nor end".into();
+            return Err(GenerationError::Ring { problem });
+        }
         let image = checked_image(options.image, abilities.image)?;
         let Extent { resolution, frame_rate, num_frames } =
             Extent::of((options.size, options.length, options.frame_rate), image.as_ref(), (abilities, MAX_FRAMES))?;
         if image.is_some() && num_frames == 1 {
             let problem = "is the first frame, and nothing follows in a video of one; make 5 frames or more".into();
             return Err(GenerationError::Image { problem });
+        }
+        // The last frame of a ring would be its first once more.
+        let latent_frames = num_frames / TEMPORAL_FACTOR + usize::from(!options.is_ring);
+        if options.is_ring {
+            ring::check(latent_frames)?;
         }
         let latent_side = |side: u32| (side / abilities.limits.spatial_factor) as usize;
         let num_tokens = abilities.limits.check_tokens(resolution, num_frames)?;
@@ -96,11 +107,7 @@ impl GenerationRequest {
             negative_prompt,
             resolution,
             num_frames,
-            latent_sides: [
-                num_frames / TEMPORAL_FACTOR + 1,
-                latent_side(resolution.height()),
-                latent_side(resolution.width()),
-            ],
+            latent_sides: [latent_frames, latent_side(resolution.height()), latent_side(resolution.width())],
             frame_rate,
             sigmas: abilities.levels.sigmas(num_tokens, steps)?,
             outline,
@@ -112,6 +119,7 @@ impl GenerationRequest {
             image,
             camera: checked_camera(options.camera, abilities)?,
             motions: checked_motions(options.motions, abilities)?,
+            is_ring: options.is_ring,
         })
     }
 
@@ -130,7 +138,7 @@ impl GenerationRequest {
         self.resolution
     }
 
-    /// Number of frames, 4k + 1; a still picture has one.
+    /// Number of frames, 4k + 1; a still picture has one. A ring ends one frame earlier, before its first would come again.
     pub const fn num_frames(&self) -> usize {
         self.num_frames
     }
@@ -188,6 +196,20 @@ impl GenerationRequest {
     /// Where things go.
     pub fn motions(&self) -> &[Motion] {
         &self.motions
+    }
+
+    /// The same for a part of a longer video: at these of its latent frames, of so many.
+    pub(crate) fn during(&self, moments: &[usize], of: usize) -> Self {
+        Self {
+            camera: self.camera.as_ref().map(|camera| camera.during(moments, of)),
+            motions: self.motions.iter().map(|motion| motion.during(moments, of)).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether its last frame leads on to its first.
+    pub const fn is_ring(&self) -> bool {
+        self.is_ring
     }
 
     /// Latent frames, height and width: `[T, H, W]`.

@@ -213,7 +213,7 @@ impl WanGenerator {
         (prompts, image): (WanPrompts, Option<WanImageChannels>),
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let course = Course::begin(progress, (sigmas.len() - 1, request.frame_rate()), || self.colours())?;
+        let course = Course::begin(progress, (sigmas.len() - 1, request), || self.colours())?;
         let transformer = self.folder.transformer(&self.device)?;
         let timesteps = if self.folder.expands_timesteps() { Timesteps::OfTokens } else { Timesteps::OfClip };
         let denoiser = |embeds: Tensor<3>| WanDenoiser {

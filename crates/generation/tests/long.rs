@@ -178,7 +178,9 @@ fn what_windows_cannot_do_is_refused() {
     says(new(wish(None, Some(0.6))), "between 0 and 0.5, such as 0.15, but is 0.6");
     says(new(wish(None, Some(f32::NAN))), "but is NaN");
     let camera = GenerationOptions { camera: Some("still".parse().unwrap()), ..options([48, 32]) };
-    says(LongVideo::new(&generator, camera, WINDOWS), "cannot be followed over several windows");
+    says(LongVideo::new(&wan(), camera, WINDOWS), "was not told of cameras");
+    let ring = GenerationOptions { is_ring: true, ..options([48, 32]) };
+    says(LongVideo::new(&generator, ring, WINDOWS), "is made at once");
     let large = GenerationOptions { size: Some([1024, 1024]), ..options([48, 32]) };
     assert!(LongVideo::is_needed(&generator, &large).unwrap());
     says(LongVideo::new(&generator, large, WindowWishes::default()), "windows do not help");

@@ -23,6 +23,7 @@ Examples:
   misora generate \"a purple cone at sunset\" -o cone.png
   misora generate \"two balls collide\" --count 4 --seed 10 --steps 30 --guidance 5
   misora generate \"a cat in the rain\" --model Wan2.1-T2V-1.3B-Diffusers --lora style.safetensors:0.8
+  misora generate \"a red ball bounces\" --loop -o round.gif
   misora generate \"she turns to us\" --image she.jpg --model Wan-AI/Wan2.2-TI2V-5B-Diffusers
   echo \"一个红色的球滚过草地\" | misora generate - --output - > ball.mp4
 
@@ -46,6 +47,9 @@ pub struct Generate {
     /// A picture that the video begins with, for Wan models that take one; `animate` does so with any model
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// Let the last frame lead on to the first, so that the video plays round without a seam; `loop` does so with a clip
+    #[arg(long = "loop", conflicts_with_all = ["window", "anti_drift", "image"])]
+    is_ring: bool,
     #[command(flatten)]
     long: LongChoice,
     #[command(flatten)]
@@ -74,6 +78,7 @@ impl Generate {
             size: self.size,
             length,
             frame_rate: self.fps,
+            is_ring: self.is_ring,
             image: self.image.as_deref().map(read_picture).transpose()?,
             ..self.making.options(prompt::read(&self.prompt)?)?
         };

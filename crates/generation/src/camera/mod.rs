@@ -38,6 +38,14 @@ impl CameraPath {
         Ok(Self { poses: poses.iter().map(relative).collect() })
     }
 
+    /// The path at these of so many moments, counted from the first of them.
+    pub(crate) fn during(&self, moments: &[usize], of: usize) -> Self {
+        let all = self.poses(of);
+        let poses: Vec<_> = moments.iter().map(|moment| all[*moment]).collect();
+        // Poses of a path are some and finite, and so are these.
+        Self::through(&poses).unwrap_or_else(|_| self.clone())
+    }
+
     /// Reads a path: a line for each pose, each with six numbers, see [`Self::through`]; spaces or commas between them.
     ///
     /// # Errors
@@ -108,6 +116,19 @@ mod tests {
         let expected = [0.5_f32.sin(), 0.0, -0.5_f32.cos(), 0.0, 0.0, 0.0];
         assert!(middle.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-5), "{middle:?}");
         assert_eq!((path.poses(1), path.poses(2)[0]), (vec![[0.0; 6]], [0.0; 6]));
+    }
+
+    #[test]
+    fn a_part_of_a_path_counts_from_its_own_first_pose() {
+        let path: CameraPath = "pan left 40".parse().unwrap();
+        let part = path.during(&[2, 3, 4], 5).poses(3);
+        let turns: Vec<f32> = part.iter().map(|pose| pose[4].to_degrees()).collect();
+        let whole: Vec<f32> = path.poses(5).iter().map(|pose| pose[4].to_degrees()).collect();
+        let expected = [0.0, whole[3] - whole[2], whole[4] - whole[2]];
+        assert!(
+            turns.iter().zip(expected).all(|(turn, expected)| (turn - expected).abs() < 1e-3),
+            "{turns:?} {whole:?}"
+        );
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use video::{Frame, VideoError};
 
-use super::{Carried, LongVideo, Partial, WindowLatents};
-use crate::{GenerationError, Progress, VideoGenerator};
+use super::{Carried, LongVideo, Partial, WindowLatents, windows::Window};
+use crate::{GenerationError, GenerationRequest, Progress, VideoGenerator};
+use models::autoencoder::TEMPORAL_FACTOR;
 
 /// Keeps seeds apart, so that no part meets the noise of another: the fraction of the golden ratio.
 const SEED_STEP: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -30,6 +31,7 @@ impl LongVideo {
     ) -> Result<(), GenerationError> {
         let mut stream = generator.frame_stream();
         let mut before: Option<WindowLatents> = None;
+        let mut done = 0;
         for (index, window) in self.windows.iter().enumerate() {
             progress.part(index, self.windows.len());
             let shapes = self.part_shapes(generator, window.new);
@@ -39,7 +41,8 @@ impl LongVideo {
                 None => {
                     let carried = before.clone().map(|before| Carried::of(before, *window, self.anti_drift));
                     let seed = part_seed(seed, index);
-                    let made = generator.sample_window(&self.window, carried.as_ref(), seed, progress)?;
+                    let request = self.window_request(*window, done);
+                    let made = generator.sample_window(&request, carried.as_ref(), seed, progress)?;
                     let new = made.last(window.new);
                     partial.map(|partial| partial.keep(index, &new)).transpose()?;
                     new
@@ -51,7 +54,17 @@ impl LongVideo {
                 Some(before) => before.followed_by(new),
             };
             before = Some(all.last(self.window.latent_sides()[0]));
+            done += window.new;
         }
         Ok(())
+    }
+
+    /// What a window is asked for that goes on after so many latent frames: its own part of all paths.
+    fn window_request(&self, Window { lead, carried, new }: Window, done: usize) -> GenerationRequest {
+        let all = self.num_frames().div_ceil(TEMPORAL_FACTOR);
+        // What leads the second window may stand before the beginning.
+        let moments: Vec<usize> =
+            (0..lead + carried + new).map(|index| (done + index).saturating_sub(lead + carried)).collect();
+        self.window.during(&moments, all)
     }
 }

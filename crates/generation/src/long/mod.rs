@@ -77,16 +77,9 @@ impl LongVideo {
                  or smaller, or name another model",
             ));
         }
-        if options.camera.is_some() {
-            let problem = "cannot be followed over several windows; make the video at once, shorter or smaller".into();
-            return Err(GenerationError::Camera { problem });
-        }
-        if let Some(motion) = options.motions.first() {
-            let problem = format!(
-                "of \"{}\" cannot be followed over several windows; make the video at once, shorter or smaller",
-                motion.name()
-            );
-            return Err(GenerationError::Motion { problem });
+        if options.is_ring {
+            let problem = "is made at once; make it shorter or smaller".into();
+            return Err(GenerationError::Ring { problem });
         }
         let anti_drift = wishes.anti_drift.unwrap_or(ANTI_DRIFT);
         if !(0.0..=MOST_ANTI_DRIFT).contains(&anti_drift) {

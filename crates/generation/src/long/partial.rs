@@ -187,6 +187,8 @@ impl LongVideo {
             named("guidance", json(serde_json::to_string(&request.guidance()))),
             named("outline", request.outline().map_or("none".into(), |outline| outline.strength.value().to_string())),
             named("image", request.image().map_or("none".into(), picture)),
+            named("camera", request.camera().map_or("none".into(), |camera| format!("{:?}", camera))),
+            named("motions", format!("{:?}", request.motions())),
             named("seed", seed.to_string()),
             named("window", format!("{} frames", request.num_frames())),
             named("anti-drift", self.anti_drift().value().to_string()),

@@ -7,6 +7,7 @@
 //! | [`Remix`] | a clip is made anew after a prompt |
 //! | [`Inpaint`] | a region is imagined anew |
 //! | [`Passage`] | from the end of one clip to the beginning of another, or of itself |
+//! | [`Mix`] | one clip turns into another while both are seen |
 //! | [`Source`] | a clip, fitted to what a model makes |
 //! | [`assembly`] | the order of the finished video |
 
@@ -14,6 +15,7 @@ mod animate;
 pub mod assembly;
 mod extend;
 mod inpaint;
+mod mix;
 mod passage;
 mod remix;
 mod source;
@@ -25,11 +27,15 @@ pub use animate::Animate;
 pub use assembly::{Assembly, Finish, Piece};
 pub use extend::Extend;
 pub use inpaint::{Inpaint, Region};
+pub use mix::Mix;
 pub use passage::Passage;
 pub use remix::Remix;
 pub use source::Source;
 
-use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Progress, VideoGenerator};
+use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Progress, VideoGenerator, ring};
+
+/// Most frames that a model sees of a clip on either side of what is new; one more than a multiple of 4.
+const CONTEXT_FRAMES: usize = 17;
 
 /// A way to make a video.
 pub trait Task {
@@ -74,16 +80,20 @@ impl Task for Imagine {
 impl Plan {
     /// All frames that are made, as they are.
     pub(crate) fn of(request: &GenerationRequest, edit: Option<Edit>) -> Self {
+        let made = match request.latent_sides() {
+            [latent_frames, ..] if request.is_ring() => ring::frames(latent_frames),
+            _ => 0..request.num_frames(),
+        };
         Self {
             edit,
-            pieces: vec![Piece::Made((0..request.num_frames()).collect())],
+            pieces: vec![Piece::Made(made.collect())],
             finish: Box::new(|_, frame: Frame| Ok(frame)),
             resolution: request.resolution(),
             frame_rate: request.frame_rate(),
         }
     }
 
-    /// Makes the latents of a video of which this is given.
+    /// Makes the latents of a video of which this is given, ready to be decoded.
     ///
     /// # Shapes  `[1, C, T, H, W]`
     /// # Errors
@@ -95,6 +105,7 @@ impl Plan {
         (seed, progress): (u64, &mut dyn Progress),
     ) -> Result<Tensor<5>, GenerationError> {
         match &self.edit {
+            None if request.is_ring() => generator.sample_latents(request, seed, progress).map(ring::to_decode),
             None => generator.sample_latents(request, seed, progress),
             Some(edit) => generator.sample_edit(request, edit, seed, progress),
         }

@@ -2,11 +2,9 @@
 
 use video::Frame;
 
-use super::{Piece, Plan, Source, Task, wrong};
+use super::{CONTEXT_FRAMES, Piece, Plan, Source, Task, wrong};
 use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest};
 
-/// Most frames that the model sees on either side; one more than a multiple of 4.
-const CONTEXT_FRAMES: usize = 17;
 /// The longest passage in seconds.
 const MOST_SECONDS: f64 = 64.0;
 

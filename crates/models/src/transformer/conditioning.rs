@@ -1,9 +1,9 @@
-//! What a latent frame is told beside its prompt's tokens: its noise level, its prompt as a whole, its camera.
+//! What a latent frame is told beside its prompt's tokens: its noise level and its prompt as a whole.
 
 use std::collections::HashMap;
 
 use burn::{
-    module::{Module, Param},
+    module::Module,
     tensor::{Device, Tensor, TensorData},
 };
 use kernels::Rows;
@@ -22,18 +22,12 @@ const PLACE_FREQUENCIES: usize = 4;
 /// Per token: three coordinates, and the logarithms of the grid's three sides.
 const PLACE_FEATURES: usize = 3 * 2 * PLACE_FREQUENCIES + 3;
 
-/// Camera pose of one latent frame relative to the first: translation in metres, then rotation vector in radians.
-pub type CameraPose = [f32; 6];
-
-/// Turns noise level, prompt and camera into one embedding for each distinct (clip, latent frame, level).
+/// Turns noise level and prompt into one embedding for each distinct (clip, latent frame, level).
 #[derive(Module, Debug)]
 pub(super) struct Conditioning {
     level_in: Linear,
     level_out: Linear,
     prompt: Linear,
-    camera_in: Linear,
-    camera_out: Linear,
-    no_camera: Param<Tensor<1>>,
     place: Linear,
 }
 
@@ -44,9 +38,6 @@ impl Conditioning {
             level_in: LinearConfig::new(LEVEL_FEATURES, d).init(weights),
             level_out: LinearConfig::new(d, d).init(weights),
             prompt: LinearConfig::new(config.text_width, d).init(weights),
-            camera_in: LinearConfig::new(6, d).init(weights),
-            camera_out: LinearConfig::new(d, d).init_zero(weights),
-            no_camera: weights.zeros([d]),
             place: LinearConfig::new(PLACE_FEATURES, d).init(weights),
         }
     }
@@ -62,13 +53,7 @@ impl Conditioning {
         let pooled = self.prompt.forward(mean_by_prompt(input.prompt_embeds, &device)); // [clips, D]
         let clips = Rows::new(table.keys.iter().map(|key| key.clip));
         let prompt = pooled.select(0, clips.to_tensor(&device));
-
-        let (poses, known) = table.cameras(input);
-        let known = Tensor::<2>::from_data(TensorData::new(known, [rows, 1]), &device);
-        let poses = Tensor::from_data(TensorData::new(poses, [rows, 6]), &device);
-        let camera = self.camera_out.forward(kernels::silu(self.camera_in.forward(poses)));
-        let unknown = (known.clone().neg() + 1.0) * self.no_camera.val().unsqueeze::<2>();
-        (level + prompt + camera * known + unknown, Rows::new(table.rows))
+        (level + prompt, Rows::new(table.rows))
     }
 
     /// Where each token is in its clip, as an embedding `[N, D]` added to the token.
@@ -138,18 +123,6 @@ impl LevelTable {
             features.extend(frequencies.iter().map(|frequency| (level * frequency).sin()));
         }
         features
-    }
-
-    fn cameras(&self, input: &TransformerInput<'_>) -> (Vec<f32>, Vec<f32>) {
-        let mut poses = Vec::with_capacity(self.keys.len() * 6);
-        let mut known = Vec::with_capacity(self.keys.len());
-        for key in &self.keys {
-            let path = input.cameras.get(key.clip as usize).and_then(Option::as_ref);
-            let pose = path.and_then(|path| path.get(key.frame as usize));
-            poses.extend(pose.copied().unwrap_or_default());
-            known.push(if pose.is_some() { 1.0 } else { 0.0 });
-        }
-        (poses, known)
     }
 }
 

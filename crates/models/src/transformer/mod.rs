@@ -7,12 +7,14 @@
 //! | --- | --- |
 //! | [`config`] | sizes and presets |
 //! | [`tokens`] | latents to patches and back |
-//! | [`conditioning`] | noise level, prompt and camera as one embedding |
+//! | [`conditioning`] | noise level and prompt as one embedding |
+//! | [`camera`] | the ray that each token sees along |
 //! | [`motion`] | paths of things over the picture |
 //! | `block` | one layer |
 //! | `rotary` | positions |
 
 mod block;
+pub mod camera;
 pub mod conditioning;
 pub mod config;
 pub mod motion;
@@ -22,7 +24,7 @@ pub mod tokens;
 use burn::{module::Module, tensor::Tensor};
 use kernels::{ModulatedLayerNorm, Segments};
 
-pub use conditioning::CameraPose;
+pub use camera::CameraPose;
 pub use config::{PATCH, TransformerConfig};
 pub use motion::{MotionPath, Motions};
 pub use tokens::{TokenGrid, patchify, unpatchify};
@@ -33,6 +35,7 @@ use crate::{
     text::PromptEmbeds,
 };
 use block::{Block, Context, MODULATIONS};
+use camera::CameraConditioning;
 use conditioning::Conditioning;
 use motion::MotionConditioning;
 
@@ -41,6 +44,7 @@ use motion::MotionConditioning;
 pub struct Transformer {
     patch_in: Linear,
     conditioning: Conditioning,
+    camera: CameraConditioning,
     modulation: Linear,
     blocks: Vec<Block>,
     modulation_out: Linear,
@@ -74,6 +78,7 @@ impl TransformerConfig {
         Transformer {
             patch_in: LinearConfig::new(self.patch_width(), d).init(weights),
             conditioning: Conditioning::init(self, weights),
+            camera: CameraConditioning::init(self, weights),
             modulation: LinearConfig::new(d, MODULATIONS * d).init_zero(weights),
             blocks: (0..self.depth).map(|_| Block::init(self, weights)).collect(),
             modulation_out: LinearConfig::new(d, 2 * d).init_zero(weights),
@@ -118,6 +123,9 @@ impl Transformer {
             prompt_embeds: input.prompt_embeds,
         };
         let mut x = self.patch_in.forward(input.patches.clone()) + self.conditioning.places(input);
+        if input.cameras.iter().any(Option::is_some) {
+            x = x + self.camera.forward(input.cameras, input.grids, &input.patches.device());
+        }
         if let (Some(motion), Some(motions)) = (&self.motion, input.motions) {
             x = x + motion.forward(motions, input.grids);
         }
