@@ -42,6 +42,9 @@ impl Blend {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         if let Some(server) = self.making.remote()? {
+            if self.mix {
+                anyhow::bail!("--mix cannot be sent to a server; leave out --server, or make a passage");
+            }
             let order = self.source.order(self.making.order("/v1/videos/blends")?);
             let order = order.field("prompt", Some(prompt::read(&self.prompt)?));
             let order = order.field("seconds", Some(self.over)).file("second_video", &self.second);

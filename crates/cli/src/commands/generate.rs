@@ -60,6 +60,9 @@ impl Generate {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         if let Some(server) = self.making.remote()? {
+            if self.is_ring {
+                bail!("--loop cannot be sent to a server; leave out --server, or make the clip there and `loop` it");
+            }
             let is_still = target.as_ref().is_some_and(Target::is_still) && self.seconds.is_none();
             let order =
                 self.making.order("/v1/videos")?.field("prompt", Some(prompt::read(&self.prompt)?)).size(self.size);
