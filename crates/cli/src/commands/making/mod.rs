@@ -17,7 +17,7 @@ use anyhow::{anyhow, bail};
 use clap::Args;
 use generation::{
     GenerationError, GenerationOptions, GenerationRequest, Machine, Motion, VideoGenerator,
-    tasks::{Assembly, Plan, Task},
+    tasks::{Assembly, Task},
 };
 use provenance::moderation::Wish;
 use serde_json::json;
@@ -148,12 +148,13 @@ impl Making {
 
     /// What is asked for by these options, if it may be.
     pub fn options(&self, prompt: String) -> anyhow::Result<GenerationOptions> {
-        let things = self.guide.motions.iter().map(Motion::name);
+        let motions = self.guide.motions();
+        let things = motions.iter().map(Motion::name);
         self.check_texts(std::iter::once(prompt.as_str()).chain(things).collect())?;
         Ok(GenerationOptions {
             negative_prompt: self.negative.clone(),
             camera: self.guide.camera()?,
-            motions: self.guide.motions(),
+            motions,
             ..self.sampling.options(prompt)
         })
     }
