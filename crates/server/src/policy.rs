@@ -177,7 +177,8 @@ mod tests {
     fn all_words_of_an_order_are_found() {
         let order = r#"{"task": {"kind": "extend", "clip": "input-0", "backward": 0, "forward": 1}, "prompt": "a ball",
             "negative_prompt": "a cube", "fit": "crop", "seed": 1}"#;
-        let (shown, hidden) = words(&serde_json::from_str(order).unwrap());
+        let (mut shown, hidden) = words(&serde_json::from_str(order).unwrap());
+        shown.sort();
         assert_eq!((shown, hidden), (vec!["a ball".to_owned(), "input-0".to_owned()], vec!["a cube".to_owned()]));
 
         let story = "negative_prompt = \"fog\"\n[things]\nball = \"a red ball\"\n[[card]]\nfrom = 0\nto = 1\nprompt = \"{ball} falls\"";

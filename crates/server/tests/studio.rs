@@ -156,8 +156,13 @@ fn the_page_is_sent_packed_and_seldom() {
         assert_eq!((plain.status, plain.header("content-type")), (200, kind), "{path}");
         assert!(plain.header("content-encoding").is_empty() && plain.header("cache-control") == "no-cache");
         assert!(plain.header("content-security-policy").contains("script-src 'self'"));
-        let packed = ask(&[("accept-encoding", "br, gzip")]);
-        assert_eq!((packed.header("content-encoding"), packed.header("etag")), ("gzip", plain.header("etag")));
+        // As it comes: a client that unpacks hides that it did.
+        let asked = format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\naccept-encoding: br, gzip\r\nconnection: close\r\n\r\n",
+            server.address
+        );
+        let packed = server.raw(asked.as_bytes());
+        assert!(packed.contains("content-encoding: gzip\r\n") && packed.contains(plain.header("etag")), "{packed}");
         let known = ask(&[("if-none-match", plain.header("etag"))]);
         assert_eq!((known.status, known.bytes.len()), (304, 0));
     }

@@ -235,6 +235,7 @@ struct Card {
 /// Where a card's picture comes from.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `story` reads")]
 enum CardPicture {
     /// `https://…`, or `data:image/png;base64,…`.
     ImageUrl(String),
@@ -245,6 +246,7 @@ enum CardPicture {
 /// Where a card's clip comes from.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes what `story` reads")]
 enum CardClip {
     /// A completed video of this server.
     Id(String),
