@@ -56,7 +56,7 @@ const frames = (video: Locator, wanted: number) =>
   }, wanted);
 
 /** No dialog is in the way. */
-const closed = () => page.locator("dialog").waitFor({ state: "detached" });
+const closed = () => page.waitForFunction(() => !document.querySelector("dialog"));
 
 /** Asks for a small film. */
 async function compose(prompt: string) {
