@@ -161,7 +161,18 @@ fn a_clip_plays_round_and_two_clips_are_joined() {
     assert_eq!((&joined.frames()[..10], &joined.frames()[18..]), (first.frames(), second.frames()));
     // Two frames of either clip are seen before and after the mix.
     place.run(&[&blend[..], &["--mix", "-o", "mixed"]].concat()).refused("at most 0.17 seconds");
-    let mix = ["blend", "clip", "other", "a ball turns into a cube", "--model", "model", "--steps", "2", "--mix"];
+    let mix = [
+        "blend",
+        "clip",
+        "other",
+        "a ball turns into a cube",
+        "--model",
+        "model",
+        "--steps",
+        "2",
+        "--mix",
+        "--no-visible-label",
+    ];
     place.run(&[&mix[..], &["--over", "0.15", "-o", "mixed"]].concat()).fine();
     let mixed = read(&place.path("mixed"));
     assert_eq!(mixed.frames().len(), 10 + 6 - 4);
