@@ -36,7 +36,7 @@ pub(crate) async fn detect(
     fields.finish()?;
     let _permit = app.uploads.acquire().await.map_err(|error| ApiError::internal(&error))?;
     app.off(move |app| {
-        provenance::detect(&input.path(), data_folder().ok().as_deref()).map(Json).map_err(|error| {
+        provenance::detect(input.path(), data_folder().ok().as_deref()).map(Json).map_err(|error| {
             let message = app.files.without_places(&error.to_string());
             match error {
                 ProvenanceError::Video(_) => ApiError::field("file", message).coded("unreadable_file"),
