@@ -32,6 +32,7 @@ mod remix;
 mod sampling_choice;
 mod serve;
 mod server_choice;
+mod serving_choice;
 mod shared_choice;
 mod source;
 mod storyboard;

@@ -1,23 +1,19 @@
 //! `misora serve`.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use provenance::data_folder;
-use server::{Marks, PrivateUrls, Server, ServerConfig, ServerLimits, Webhook, Work};
+use server::{PrivateUrls, Server, ServerConfig, ServerLimits, Webhook, Work};
 
 use super::{
     log_choice::LogChoice,
-    marks::MarkChoice,
-    model_choice::{LoraChoice, ModelChoice},
-    policy_choice::PolicyChoice,
-    precision_choice::PrecisionChoice,
+    serving_choice::{Serving, ServingChoice},
     shared_choice::SharedChoice,
 };
 use crate::{
     interrupt::{self, Careful},
-    print, value,
+    print,
 };
 
 /// The secret of a webhook is not an option: whoever lists processes would see it.
@@ -46,21 +42,8 @@ pub struct Serve {
     /// Make no videos here: leave all to `misora worker` elsewhere
     #[arg(long)]
     no_worker: bool,
-    /// Others take over a job when its worker has said nothing for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=3600),
-        hide_short_help = true)]
-    lease: u64,
     #[command(flatten)]
-    model: ModelChoice,
-    #[command(flatten)]
-    loras: LoraChoice,
-    #[command(flatten)]
-    precision: PrecisionChoice,
-    #[command(flatten)]
-    policy: PolicyChoice,
-    /// As for `generate`
-    #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
-    tile: Option<u64>,
+    serving: ServingChoice,
     /// Tell this URL what came of each job, signed with the secret in MISORA_WEBHOOK_SECRET (`whsec_` and base64)
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
@@ -74,36 +57,28 @@ pub struct Serve {
     #[arg(long, value_name = "JOBS", default_value_t = 1000)]
     max_queued: u64,
     #[command(flatten)]
-    marks: MarkChoice,
-    #[command(flatten)]
     log: LogChoice,
 }
 
 impl Serve {
     pub fn run(self) -> anyhow::Result<()> {
         self.log.begin()?;
-        let moderator = self.policy.moderator()?.clone();
         let shared = self.shared.shared()?;
         if self.no_worker && shared.is_none() {
             bail!("with --no-worker somebody else makes the videos: name --database and --files, which workers share");
         }
         let webhook = self.webhook.as_deref().map(webhook).transpose()?;
-        let (generator, _) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
-        let limits = ServerLimits {
-            body_bytes: self.max_upload * 1_000_000,
-            queued: self.max_queued,
-            lease: Duration::from_secs(self.lease),
-            ..ServerLimits::default()
-        };
+        let Serving { generator, policy, marks, limits } = self.serving.open()?;
+        let limits = ServerLimits { body_bytes: self.max_upload * 1_000_000, queued: self.max_queued, ..limits };
         let server = Server::open(ServerConfig {
             listen: self.listen,
             data: self.data,
             shared,
             work: if self.no_worker { Work::Elsewhere } else { Work::Here },
-            generator: Arc::from(generator),
-            machine: self.model.machine(),
-            marks: Marks::open(&data_folder()?, self.marks.visible())?,
-            policy: Arc::new(moderator),
+            generator,
+            machine: self.serving.machine(),
+            marks,
+            policy,
             webhook,
             private_urls: if self.private_urls { PrivateUrls::Allowed } else { PrivateUrls::Refused },
             limits,

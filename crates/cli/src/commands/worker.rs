@@ -1,22 +1,16 @@
 //! `misora worker`.
 
-use std::{sync::Arc, time::Duration};
-
 use clap::Args;
-use provenance::data_folder;
-use server::{Marks, RemoteWorker, ServerLimits, WorkerConfig};
+use server::{RemoteWorker, WorkerConfig};
 
 use super::{
     log_choice::LogChoice,
-    marks::MarkChoice,
-    model_choice::{LoraChoice, ModelChoice},
-    policy_choice::PolicyChoice,
-    precision_choice::PrecisionChoice,
+    serving_choice::{Serving, ServingChoice},
     shared_choice::SharedChoice,
 };
 use crate::{
     interrupt::{self, Careful},
-    print, value,
+    print,
 };
 
 /// Make videos for servers elsewhere, with which it shares a database and files
@@ -32,21 +26,7 @@ pub struct Worker {
     #[command(flatten)]
     shared: SharedChoice,
     #[command(flatten)]
-    model: ModelChoice,
-    #[command(flatten)]
-    loras: LoraChoice,
-    #[command(flatten)]
-    precision: PrecisionChoice,
-    #[command(flatten)]
-    policy: PolicyChoice,
-    /// As for `generate`
-    #[arg(long, value_name = "PIXELS", value_parser = value::tile(), hide_short_help = true)]
-    tile: Option<u64>,
-    /// Others take over a job when its worker has said nothing for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(2..=3600))]
-    lease: u64,
-    #[command(flatten)]
-    marks: MarkChoice,
+    serving: ServingChoice,
     #[command(flatten)]
     log: LogChoice,
 }
@@ -55,12 +35,8 @@ impl Worker {
     pub fn run(self) -> anyhow::Result<()> {
         self.log.begin()?;
         let shared = self.shared.needed()?;
-        let policy = Arc::new(self.policy.moderator()?.clone());
-        let (generator, _) = self.model.load_any(&self.loras, &self.precision, self.tile)?;
-        let limits = ServerLimits { lease: Duration::from_secs(self.lease), ..ServerLimits::default() };
-        let marks = Marks::open(&data_folder()?, self.marks.visible())?;
-        let config = WorkerConfig { shared, generator: Arc::from(generator), policy, marks, limits };
-        let worker = RemoteWorker::open(config)?;
+        let Serving { generator, policy, marks, limits } = self.serving.open()?;
+        let worker = RemoteWorker::open(WorkerConfig { shared, generator, policy, marks, limits })?;
         // The first Ctrl-C only asks: what is being made is put down for others.
         let _careful = Careful::begin();
         print::line(format!("misora waits for jobs for {}", worker.model()))?;
