@@ -19,7 +19,7 @@ use crate::{
     long::{Carried, WindowLatents},
     nano,
     preview::{Course, LatentColours},
-    tasks::{Assembly, Plan},
+    tasks::Plan,
 };
 
 /// What a machine has to compute with.
@@ -255,10 +255,7 @@ impl Generator {
         sink: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
-        let plan = Plan::of(request, None);
-        let latents = plan.sample(self, request, (seed, progress))?;
-        let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
-        self.decode(latents, &mut |frame| assembly.add(frame, &mut *sink), progress)
+        Plan::of(request, None).make((self, request), (seed, progress), sink)
     }
 
     /// As [`Self::generate`], into memory.

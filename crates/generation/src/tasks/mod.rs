@@ -9,10 +9,10 @@
 //! | [`Passage`] | from the end of one clip to the beginning of another, or of itself |
 //! | [`Mix`] | one clip turns into another while both are seen |
 //! | [`Source`] | a clip, fitted to what a model makes |
-//! | [`assembly`] | the order of the finished video |
+//! | `assembly` | [`Piece`], a part of the finished video, and the order in which they are written |
 
 mod animate;
-pub mod assembly;
+mod assembly;
 mod extend;
 mod inpaint;
 mod mix;
@@ -21,10 +21,11 @@ mod remix;
 mod source;
 
 use burn::tensor::Tensor;
-use video::{Clip, Frame, FrameRate, Resolution};
+use video::{Clip, Frame, FrameRate, Resolution, VideoError};
 
 pub use animate::Animate;
-pub use assembly::{Assembly, Finish, Piece};
+use assembly::Assembly;
+pub use assembly::{Finish, Piece};
 pub use extend::Extend;
 pub use inpaint::{Inpaint, Region};
 pub use mix::Mix;
@@ -93,22 +94,19 @@ impl Plan {
         }
     }
 
-    /// Makes the latents of a video of which this is given, ready to be decoded.
+    /// Makes the video and hands over each of its frames as soon as it is whole.
     ///
-    /// # Shapes  `[1, C, T, H, W]`
     /// # Errors
-    /// As [`VideoGenerator::sample_latents`].
-    pub fn sample(
+    /// As [`VideoGenerator::sample_latents`], and those of `write` and of what is done to frames.
+    pub fn make(
         &self,
-        generator: &dyn VideoGenerator,
-        request: &GenerationRequest,
+        (generator, request): (&dyn VideoGenerator, &GenerationRequest),
         (seed, progress): (u64, &mut dyn Progress),
-    ) -> Result<Tensor<5>, GenerationError> {
-        match &self.edit {
-            None if request.is_ring() => generator.sample_latents(request, seed, progress).map(ring::to_decode),
-            None => generator.sample_latents(request, seed, progress),
-            Some(edit) => generator.sample_edit(request, edit, seed, progress),
-        }
+        write: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
+    ) -> Result<(), GenerationError> {
+        let latents = self.sample(generator, request, (seed, progress))?;
+        let mut assembly = Assembly::new(&self.pieces, &self.finish);
+        generator.decode(latents, &mut |frame| assembly.add(frame, write), progress)
     }
 
     /// Frames of the finished video.
@@ -119,6 +117,22 @@ impl Plan {
     /// How long the finished video plays, in seconds.
     pub fn duration_secs(&self) -> f64 {
         self.num_frames() as f64 * self.frame_rate.frame_duration_secs()
+    }
+
+    /// Makes the latents of a video of which this is given, ready to be decoded.
+    ///
+    /// # Shapes  `[1, C, T, H, W]`
+    fn sample(
+        &self,
+        generator: &dyn VideoGenerator,
+        request: &GenerationRequest,
+        (seed, progress): (u64, &mut dyn Progress),
+    ) -> Result<Tensor<5>, GenerationError> {
+        match &self.edit {
+            None if request.is_ring() => generator.sample_latents(request, seed, progress).map(ring::to_decode),
+            None => generator.sample_latents(request, seed, progress),
+            Some(edit) => generator.sample_edit(request, edit, seed, progress),
+        }
     }
 }
 
@@ -135,13 +149,12 @@ pub fn make(
 ) -> Result<Clip, GenerationError> {
     let request = generator.request(task.options(wishes))?;
     let plan = task.plan(&request)?;
-    let latents = plan.sample(generator, &request, (seed, progress))?;
-    let (mut frames, mut assembly) = (Vec::new(), Assembly::new(&plan.pieces, &plan.finish));
+    let mut frames = Vec::new();
     let mut write = |frame| {
         frames.push(frame);
         Ok(())
     };
-    generator.decode(latents, &mut |frame| assembly.add(frame, &mut write), progress)?;
+    plan.make((generator, &request), (seed, progress), &mut write)?;
     Ok(Clip::new(frames, plan.frame_rate)?)
 }
 

@@ -7,7 +7,7 @@ use generation::{
     VideoGenerator,
     long::{LongVideo, WindowWishes},
     storyboard::{CardFile, Media, Story, StoryFile, Storyboard, words},
-    tasks::{Animate, Assembly, Extend, Imagine, Inpaint, Passage, Plan, Region, Remix, Source, Task},
+    tasks::{Animate, Extend, Imagine, Inpaint, Passage, Plan, Region, Remix, Source, Task},
 };
 use video::{Clip, Fit, Frame, FrameRate, ReadLimits, Resolution, VideoError, VideoReader, read_clip};
 
@@ -116,11 +116,7 @@ impl Prepared {
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
         match &self.0 {
-            Way::Once(request, plan) => {
-                let latents = plan.sample(generator, request, (seed, progress))?;
-                let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
-                generator.decode(latents, &mut |frame| assembly.add(frame, write), progress)
-            }
+            Way::Once(request, plan) => plan.make((generator, request), (seed, progress), write),
             Way::Windows(video) => video.make((generator, seed), None, write, progress),
             Way::Shots(board) => board.make((generator, seed), write, progress),
             Way::Cut(clip) => pass_on(clip, write, progress),

@@ -15,10 +15,7 @@ use std::{
 
 use anyhow::{anyhow, bail};
 use clap::Args;
-use generation::{
-    GenerationError, GenerationOptions, GenerationRequest, Machine, Motion, VideoGenerator,
-    tasks::{Assembly, Task},
-};
+use generation::{GenerationError, GenerationOptions, GenerationRequest, Machine, Motion, VideoGenerator, tasks::Task};
 use provenance::moderation::Wish;
 use serde_json::json;
 use video::{Clip, Frame, ReadLimits, VideoError, contact_sheet};
@@ -215,9 +212,7 @@ impl Making {
             look,
         };
         self.produce(production, &mut |job| {
-            let latents = plan.sample(generator, &request, (job.seed, job.progress))?;
-            let mut assembly = Assembly::new(&plan.pieces, &plan.finish);
-            Ok(generator.decode(latents, &mut |frame| assembly.add(frame, job.write), job.progress)?)
+            Ok(plan.make((generator, &request), (job.seed, job.progress), job.write)?)
         })
     }
 
