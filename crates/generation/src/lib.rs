@@ -10,6 +10,7 @@
 //! | [`request`] | [`GenerationRequest`], checked once against them and right from then on |
 //! | [`camera`] | [`CameraPath`], where the camera goes |
 //! | [`motion`] | [`Motion`], where a thing goes |
+//! | `evenly` | what is given at a few moments, at as many as are wanted |
 //! | [`limits`] | sizes and lengths that a model can make, and the nearest to one that it cannot |
 //! | [`generator`] | [`VideoGenerator`], which turns requests into frames, and [`Generator`], for misora's own models |
 //! | [`edit`] | [`Edit`], what is given of a video before it is made |
@@ -40,6 +41,7 @@ pub mod denoiser;
 pub mod device;
 pub mod edit;
 pub mod error;
+mod evenly;
 pub mod frame_stream;
 pub mod generator;
 pub mod limits;

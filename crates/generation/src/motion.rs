@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use models::transformer::MotionPath;
 
-use crate::GenerationError;
+use crate::{GenerationError, evenly::evenly};
 
 /// How far outside of the picture a thing may be asked to be, as a share of its sides.
 const OUTSIDE: f32 = 1.0;
@@ -57,15 +57,7 @@ impl Motion {
 
     /// Where it is at so many moments, evenly from beginning to end.
     fn places(&self, count: usize) -> Vec<[f32; 2]> {
-        let last = self.points.len() - 1;
-        let at = |index: usize| {
-            let exact = index as f32 / count.saturating_sub(1).max(1) as f32 * last as f32;
-            let before = (exact as usize).min(last);
-            let (from, to) = (self.points[before], self.points[(before + 1).min(last)]);
-            let share = exact - before as f32;
-            [0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis]))
-        };
-        (0..count).map(at).collect()
+        evenly(&self.points, count, |from, to, share| [0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis])))
     }
 }
 

@@ -9,7 +9,7 @@ mod words;
 use glam::{Quat, Vec3};
 use models::transformer::CameraPose;
 
-use crate::GenerationError;
+use crate::{GenerationError, evenly::evenly};
 
 /// A camera's path, from the first frame of a video to the last.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,18 +72,9 @@ impl CameraPath {
 
     /// The path at so many moments, evenly from its beginning to its end.
     pub fn poses(&self, count: usize) -> Vec<CameraPose> {
-        let last = self.poses.len() - 1;
-        let at = |index: usize| {
-            let exact = index as f32 / count.saturating_sub(1).max(1) as f32 * last as f32;
-            let before = (exact as usize).min(last);
-            let (from, to) = (&self.poses[before], &self.poses[(before + 1).min(last)]);
-            let share = exact - before as f32;
-            if share == 0.0 {
-                return *from;
-            }
+        evenly(&self.poses, count, |from, to, share| {
             pose_of(position(from).lerp(position(to), share), rotation(from).slerp(rotation(to), share))
-        };
-        (0..count).map(at).collect()
+        })
     }
 }
 
