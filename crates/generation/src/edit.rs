@@ -31,9 +31,9 @@ impl Edit {
     ///
     /// # Errors
     /// [`GenerationError::Edit`] when a picture has another size than the video, lies outside of it, or too few are given
-    /// to know any latent frame.
+    /// to know any latent frame; [`GenerationError::Ring`] for a video that plays round.
     pub fn keep(given: &[(usize, Frame)], request: &GenerationRequest) -> Result<Self, GenerationError> {
-        let sides @ [latent_frames, height, width] = request.latent_sides();
+        let sides @ [latent_frames, height, width] = sides(request)?;
         let mut frames: Vec<Option<Frame>> = vec![None; request.num_frames()];
         for (index, frame) in given {
             check_size(frame, request)?;
@@ -56,7 +56,7 @@ impl Edit {
     /// A whole clip that is known roughly: imagined anew from `strength` on.
     ///
     /// # Errors
-    /// [`GenerationError::Edit`] when the clip does not have the video's size and length.
+    /// As [`Self::partly`].
     pub fn remix(frames: Vec<Frame>, strength: Sigma, request: &GenerationRequest) -> Result<Self, GenerationError> {
         let [latent_frames, ..] = request.latent_sides();
         Self::partly(frames, &vec![strength.value(); latent_frames], request)
@@ -65,9 +65,10 @@ impl Edit {
     /// A whole clip, of which each latent frame is imagined anew from a level of its own: 0 is kept, 1 imagined.
     ///
     /// # Errors
-    /// [`GenerationError::Edit`] when clip or levels do not have the video's size and length.
+    /// [`GenerationError::Edit`] when clip or levels do not have the video's size and length, and
+    /// [`GenerationError::Ring`] for one that plays round.
     pub fn partly(frames: Vec<Frame>, levels: &[f32], request: &GenerationRequest) -> Result<Self, GenerationError> {
-        let sides @ [latent_frames, height, width] = request.latent_sides();
+        let sides @ [latent_frames, height, width] = sides(request)?;
         check_clip(&frames, request)?;
         if levels.len() != latent_frames {
             return Err(wrong(format!("there are {} levels for {latent_frames} latent frames", levels.len())));
@@ -79,9 +80,10 @@ impl Edit {
     /// A whole clip, of which the places where `mask` is true are imagined anew: one number for each pixel of each frame.
     ///
     /// # Errors
-    /// [`GenerationError::Edit`] when clip or mask do not have the video's size and length, or the mask is empty.
+    /// [`GenerationError::Edit`] when clip or mask do not have the video's size and length, or the mask is empty, and
+    /// [`GenerationError::Ring`] for a video that plays round.
     pub fn inpaint(frames: Vec<Frame>, mask: &[bool], request: &GenerationRequest) -> Result<Self, GenerationError> {
-        let sides @ [_, height, width] = request.latent_sides();
+        let sides @ [_, height, width] = sides(request)?;
         check_clip(&frames, request)?;
         let pixels = request.resolution().pixel_count();
         if mask.len() != pixels * request.num_frames() {
@@ -153,6 +155,15 @@ impl Edit {
         let (height, width) = (h / 2, w / 2);
         self.start(device).reshape([t, height, 2, width, 2]).max_dim(2).max_dim(4).reshape([1, 1, t, height, width])
     }
+}
+
+/// The latent frames, height and width of a video of which something can be given.
+fn sides(request: &GenerationRequest) -> Result<[usize; 3], GenerationError> {
+    if request.is_ring() {
+        let problem = "cannot also be made of a picture or a clip; it has neither beginning nor end";
+        return Err(GenerationError::Ring { problem: problem.into() });
+    }
+    Ok(request.latent_sides())
 }
 
 /// Frames of a latent frame: one, and then four each.

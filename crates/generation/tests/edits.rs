@@ -142,5 +142,13 @@ fn pictures_that_cannot_be_laid_out_are_refused() {
     says(Edit::keep(&[], &request), "too few frames");
     says(Edit::remix(all[..5].to_vec(), Sigma::KNOWN, &request), "the clip has 5 frames, but the video 9");
     says(Edit::inpaint(all.clone(), &[true; 3], &request), "the mask has 3 numbers for 13824 pixels");
-    says(Edit::inpaint(all, &[false; 9 * 48 * 32], &request), "the mask covers nothing");
+    says(Edit::inpaint(all.clone(), &[false; 9 * 48 * 32], &request), "the mask covers nothing");
+    let ring = generator.request(GenerationOptions { is_ring: true, ..options([48, 32]) }).unwrap();
+    for edit in [
+        Edit::keep(&[(0, all[0].clone())], &ring),
+        Edit::remix(all.clone(), Sigma::KNOWN, &ring),
+        Edit::inpaint(all.clone(), &[true; 9 * 48 * 32], &ring),
+    ] {
+        says(edit, "a video that plays round cannot also be made of a picture or a clip");
+    }
 }

@@ -180,7 +180,8 @@ fn what_windows_cannot_do_is_refused() {
     let camera = GenerationOptions { camera: Some("still".parse().unwrap()), ..options([48, 32]) };
     says(LongVideo::new(&wan(), camera, WINDOWS), "was not told of cameras");
     let ring = GenerationOptions { is_ring: true, ..options([48, 32]) };
-    says(LongVideo::new(&generator, ring, WINDOWS), "is made at once");
+    says(LongVideo::new(&generator, ring.clone(), WINDOWS), "is made at once; leave out what is said of windows");
+    says(LongVideo::new(&generator, ring, WindowWishes::default()), "is made at once; make it shorter or smaller");
     let large = GenerationOptions { size: Some([1024, 1024]), ..options([48, 32]) };
     assert!(LongVideo::is_needed(&generator, &large).unwrap());
     says(LongVideo::new(&generator, large, WindowWishes::default()), "windows do not help");

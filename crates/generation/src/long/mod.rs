@@ -78,8 +78,11 @@ impl LongVideo {
             ));
         }
         if options.is_ring {
-            let problem = "is made at once; make it shorter or smaller".into();
-            return Err(GenerationError::Ring { problem });
+            let advice = match wishes {
+                WindowWishes { seconds: None, anti_drift: None } => "make it shorter or smaller",
+                _ => "leave out what is said of windows",
+            };
+            return Err(GenerationError::Ring { problem: format!("is made at once; {advice}") });
         }
         let anti_drift = wishes.anti_drift.unwrap_or(ANTI_DRIFT);
         if !(0.0..=MOST_ANTI_DRIFT).contains(&anti_drift) {
