@@ -50,8 +50,10 @@ fn every_command_has_its_video_made_by_a_server() {
         (&["remix", "ball.mp4", prompt, "--strength", "0.5"], "r.mp4", 9),
         (&["inpaint", "ball.mp4", prompt, "--box", "8,8,16,16", "--from", "0.2"], "i.mp4", 9),
         (&["inpaint", "ball.mp4", prompt, "--mask", "first.png"], "m.mp4", 9),
+        (&["generate", prompt, "--size", "48x32", "--frames", "9", "--loop"], "g.gif", 8),
         (&["loop", "ball.mp4", prompt, "--over", "0.25"], "l.gif", 13),
         (&["blend", "ball.mp4", "ball.mp4", prompt, "--over", "0.25"], "b.mp4", 22),
+        (&["blend", "ball.mp4", "ball.mp4", prompt, "--over", "0.25", "--mix", "--strength", "0.4"], "x.mp4", 14),
         (&["storyboard", "story.toml", "--size", "48x32"], "s.mp4", 16),
     ] {
         run(&place, &server, &[arguments, &["-o", file]].concat()).fine();

@@ -82,6 +82,39 @@ fn a_video_is_made_fetched_changed_and_deleted() {
 }
 
 #[test]
+fn a_video_that_plays_round_and_a_mix_say_so() {
+    let (server, _folder) = Running::fresh();
+    let round = server.create(&json!({ "num_frames": 9, "loop": true }));
+    assert_eq!((&round["recipe"]["loop"], round["seconds"].as_str()), (&json!(true), Some("0.438")));
+    let (prompt, size, length) = (Part::Text("a red ball"), Part::Text("64x64"), Part::Text("9"));
+    let fields = [("prompt", prompt), ("size", size), ("num_frames", length), ("num_inference_steps", Part::Text("2"))];
+    let line = server.form("/v1/videos", &[&fields[..], &[("loop", Part::Text("false"))]].concat()).fine();
+    assert!(line["recipe"]["loop"].is_null(), "{line}");
+    let line = server.completed(&line);
+    let mix = |more: serde_json::Value| {
+        let id = &line["id"];
+        let mut body = json!({
+            "prompt": "a blue cube", "num_inference_steps": 2, "video": { "id": id }, "second_video": { "id": id },
+            "seconds": "0.25", "mix": true,
+        });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post("/v1/videos/blends", &body).fine()
+    };
+    let (usual, gentle) = (mix(json!({})), mix(json!({ "strength": 0.25 })));
+    for (mix, strength) in [(&usual, 0.5), (&gentle, 0.25)] {
+        let expected =
+            json!({ "kind": "mix", "first": "input-0", "second": "input-1", "over": 0.25, "strength": strength });
+        assert_eq!((&mix["recipe"]["task"], mix["seconds"].as_str()), (&expected, Some("0.812")));
+    }
+    // A ring has one frame less than was asked for, a mix those in which both are seen once.
+    for (made, length) in [(&round, 8), (&line, 9), (&usual, 14), (&gentle, 14)] {
+        let made = server.completed(made);
+        let clip = frames(&server.get(&format!("/v1/videos/{}/content", made["id"].as_str().unwrap())).bytes);
+        assert_eq!(clip.frames().len(), length, "{made}");
+    }
+}
+
+#[test]
 fn pictures_come_to_life() {
     let (server, _folder) = Running::fresh();
     let picture = video::Frame::filled(Resolution::new(64, 64).unwrap(), [200, 60, 20]);
@@ -170,6 +203,7 @@ fn programs_and_people_are_told_what_there_is() {
     }
     let fields = |name: &str| api["components"]["schemas"][name].to_string();
     assert!(fields("Common").contains("\"prompt\"") && fields("CreateVideo").contains("input_reference"), "{api}");
+    assert!(fields("CreateVideo").contains("\"loop\"") && fields("BlendVideos").contains("\"mix\""), "{api}");
     let page = server.get("/");
     assert!(
         page.header("content-type").starts_with("text/html")

@@ -5,6 +5,7 @@ mod support;
 
 use std::{io::Write, net::TcpStream, sync::Arc, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use server::{
     PromptPolicy, Refusal, Server, ServerError, ServerLimits,
@@ -49,6 +50,14 @@ fn wrong_fields() -> Vec<(Value, &'static str, &'static str)> {
         (json!({ "camera": "fly away" }), "camera", "invalid_value"),
         (json!({ "motions": "ball" }), "motions", "invalid_value"),
         (json!({ "window_seconds": 0.25 }), "window_seconds", "invalid_value"),
+        (json!({ "loop": "round" }), "loop", "invalid_value"),
+        (json!({ "loop": 1 }), "loop", "invalid_value"),
+        (json!({ "loop": true }), "loop", "invalid_value"),
+        (json!({ "loop": true, "num_frames": 9, "window_seconds": 0.5 }), "loop", "invalid_value"),
+        (json!({ "loop": true, "num_frames": 2401 }), "loop", "invalid_value"),
+        (json!({ "loop": true, "num_frames": 9, "camera": "still" }), "loop", "invalid_value"),
+        (json!({ "loop": true, "num_frames": 9, "motions": "ball: 0.5,0.5" }), "loop", "invalid_value"),
+        (json!({ "mix": true }), "mix", "unknown_parameter"),
         (json!({ "num_frames": 2401, "size": "32x32" }), "seconds", "invalid_value"),
         (json!({ "flow_shift": 3 }), "flow_shift", "unsupported"),
         (json!({ "seed": -1 }), "seed", "invalid_value"),
@@ -118,6 +127,36 @@ fn wrong_fields_are_named() {
     }
     assert!(server.get("/v1/videos").fine()["data"].as_array().unwrap().is_empty());
     assert!(files(&folder.path().join("videos")).is_empty() && files(&folder.path().join("scratch")).is_empty());
+}
+
+#[test]
+fn what_can_be_no_ring_and_no_mix_is_named() {
+    let (server, _folder) = Running::fresh();
+    let picture = video::Frame::filled(video::Resolution::new(64, 64).unwrap(), [200, 60, 20]);
+    let png = Engine::encode(&STANDARD, video::encode_png(&picture).unwrap());
+    let reference = json!({ "image_url": format!("data:image/png;base64,{png}") });
+    let ring = small(&json!({ "num_frames": 9, "loop": true, "input_reference": reference }));
+    let answer = server.post("/v1/videos", &ring);
+    assert!(answer.refused(400, "invalid_value").contains("cannot also be made of a picture"));
+    assert_eq!(answer.json()["error"]["param"], "loop");
+
+    let id = &server.completed(&server.create(&json!({})))["id"];
+    for (more, field, code) in [
+        (json!({ "mix": "both" }), "mix", "invalid_value"),
+        (json!({ "mix": false, "strength": 0.5 }), "strength", "invalid_value"),
+        (json!({ "mix": true, "strength": 0 }), "strength", "invalid_value"),
+        (json!({ "mix": true, "strength": "nan" }), "strength", "invalid_value"),
+        (json!({ "mix": true, "strength": 1.5 }), "strength", "invalid_value"),
+        (json!({ "mix": true, "seconds": 1 }), "seconds", "invalid_value"),
+        (json!({ "seconds": 65 }), "seconds", "invalid_value"),
+        (json!({ "loop": true }), "loop", "unknown_parameter"),
+    ] {
+        let mut blend = json!({ "prompt": "a", "video": { "id": id }, "second_video": { "id": id }, "seconds": 0.25 });
+        blend.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = server.post("/v1/videos/blends", &blend);
+        answer.refused(400, code);
+        assert_eq!(answer.json()["error"]["param"], field, "{more}");
+    }
 }
 
 #[test]

@@ -21,11 +21,13 @@ export interface Wishes {
   camera: string;
   /** A line for each. */
   motion: string;
+  /** Whether the end leads on to the beginning. */
+  round: boolean;
 }
 
 export const EMPTY: Wishes = {
   prompt: "", negative: "", size: "", seconds: 0, seed: "", variations: 1, steps: "", guidance: "", sampler: "", camera: "",
-  motion: "",
+  motion: "", round: false,
 };
 
 const LARGEST_SEED = 2 ** 32;
@@ -46,6 +48,7 @@ export function requests(wishes: Wishes, picture: File | null, random = Math.ran
     sampler: wishes.sampler,
     camera: wishes.camera.trim(),
     motions: wishes.motion.trim(),
+    loop: wishes.round ? "true" : "",
     input_reference: picture,
     fit: picture ? "crop" : "",
   }));
@@ -66,22 +69,24 @@ export function wishesOf({ recipe, size, seconds }: Video, abilities: Abilities 
     sampler: recipe.sampler ?? "",
     camera: recipe.camera ?? "",
     motion: (recipe.motions ?? []).join("\n"),
+    round: recipe.loop ?? false,
   };
 }
 
 /** The command that makes the same video without a server; only for videos of nothing but a prompt. */
-export function command({ recipe, seconds, size }: Video): string | null {
+export function command({ recipe, size }: Video): string | null {
   if (recipe.task.kind !== "imagine") return null;
   const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
   const options: [string, string | number | undefined][] = [
-    ["--seed", recipe.seed], ["--size", size], ["--seconds", seconds],
+    ["--seed", recipe.seed], ["--size", size], ["--seconds", recipe.seconds], ["--frames", recipe.num_frames],
     ["--steps", recipe.num_inference_steps], ["--guidance", recipe.guidance_scale], ["--sampler", recipe.sampler],
     ["--negative", recipe.negative_prompt && quote(recipe.negative_prompt)],
     ["--camera", recipe.camera && quote(recipe.camera)],
     ...(recipe.motions ?? []).map((motion): [string, string] => ["--motion", quote(motion)]),
   ];
   const given = options.filter(([, value]) => value !== undefined && value !== "");
-  return ["misora generate", quote(recipe.prompt), ...given.map(([name, value]) => `${name} ${value}`)].join(" ");
+  const round = recipe.loop ? ["--loop"] : [];
+  return ["misora generate", quote(recipe.prompt), ...given.map(([name, value]) => `${name} ${value}`), ...round].join(" ");
 }
 
 const NAME = "misora-draft";

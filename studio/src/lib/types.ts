@@ -10,6 +10,7 @@ export type Task =
   | { kind: "extend"; clip: string; backward: number; forward: number }
   | { kind: "loop"; clip: string; over: number }
   | { kind: "blend"; first: string; second: string; over: number }
+  | { kind: "mix"; first: string; second: string; over: number; strength: number }
   | { kind: "recut"; clip: string; from: number; to: number | null }
   | { kind: "story"; story: string; media: string[] };
 
@@ -27,6 +28,7 @@ export interface Recipe {
   sampler?: string;
   camera?: string;
   motions?: string[];
+  loop?: boolean;
   fit?: string;
   seed: number;
 }

@@ -143,9 +143,16 @@ test("others are made of it, and all are found again", async () => {
   await edit("Blend", "Blend them", async () => {
     await page.locator("dialog .others label").first().click();
   });
+  await edit("Blend", "Blend them", async () => {
+    await page.getByLabel("Let them overlap").check();
+    await page.getByRole("slider", { name: /^Length of the overlap/ }).fill("0.25");
+    await page.locator("dialog .others label").first().click();
+  });
   await page.reload();
-  await count(6);
+  await count(7);
   await page.getByText("a blue cube on the grass").first().waitFor();
+  await page.getByLabel("Kind of film").selectOption("mix");
+  await count(1);
   await page.getByLabel("Kind of film").selectOption("remix");
   await count(1);
   await clips().first().getByRole("link").click();
@@ -199,6 +206,11 @@ test("what cannot be made is said in words", async () => {
   await page.getByRole("alert").getByText("both sides must be multiples of 16").waitFor();
   expect(await violations(page)).toEqual([]);
   await page.getByLabel("Width in pixels").fill("64");
+  await page.getByRole("slider", { name: /^Length/ }).fill("0.25");
+  await page.getByLabel("Plays round").check();
+  await page.getByRole("button", { name: "Make it" }).click();
+  await page.getByRole("alert").getByText("a video that plays round has 8 frames or more").waitFor();
+  await page.getByLabel("Plays round").uncheck();
   await page.getByLabel("What the film shows").fill(" ");
   await page.getByRole("button", { name: "Make it" }).click();
   await page.getByRole("alert").getByText("Say first what the film shows").waitFor();
@@ -226,7 +238,7 @@ test("a story is told", async () => {
   await keep(page, "storyboard");
   await page.getByRole("button", { name: "Tell it, 1 s" }).click();
   await page.getByText("a red ball rolls / it stops at a wall").first().waitFor();
-  await count(7);
+  await count(8);
 });
 
 test("a file is checked", async () => {
@@ -261,7 +273,7 @@ test("a picture that is dropped comes to life", async () => {
   await page.getByAltText("The picture that it begins with: green.png").waitFor();
   await compose("a green field");
   await page.getByRole("button", { name: "Make it" }).click();
-  await count(8);
+  await count(9);
   await page.locator("a.clip .kind", { hasText: "From a picture" }).waitFor();
   await page.getByRole("button", { name: "Take the picture away" }).click();
 });
@@ -276,7 +288,7 @@ test("a film is deleted only after a question", async () => {
   await page.getByText("Delete this film?").waitFor();
   await page.locator("dialog form").getByRole("button", { name: "Delete" }).click();
   await closed();
-  await count(7);
+  await count(8);
 });
 
 test("keys do what the help says", async () => {

@@ -42,12 +42,11 @@ impl Blend {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         if let Some(server) = self.making.remote()? {
-            if self.mix {
-                anyhow::bail!("--mix cannot be sent to a server; leave out --server, or make a passage");
-            }
             let order = self.source.order(self.making.order("/v1/videos/blends")?);
             let order = order.field("prompt", Some(prompt::read(&self.prompt)?));
             let order = order.field("seconds", Some(self.over)).file("second_video", &self.second);
+            let order = order.field("mix", self.mix.then_some(true));
+            let order = order.field("strength", self.mix.then_some(self.strength));
             return self.making.run_on_server(&server, target, order);
         }
         let first = self.source.read()?;

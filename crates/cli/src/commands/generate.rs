@@ -60,15 +60,12 @@ impl Generate {
     pub fn run(self) -> anyhow::Result<()> {
         let target = self.making.target()?;
         if let Some(server) = self.making.remote()? {
-            if self.is_ring {
-                bail!("--loop cannot be sent to a server; leave out --server, or make the clip there and `loop` it");
-            }
             let is_still = target.as_ref().is_some_and(Target::is_still) && self.seconds.is_none();
             let order =
                 self.making.order("/v1/videos")?.field("prompt", Some(prompt::read(&self.prompt)?)).size(self.size);
             let order = order.field("seconds", self.seconds).field("fps", self.fps);
             let order = order.field("num_frames", self.frames.or(is_still.then_some(1)));
-            let order = self.long.order(order)?;
+            let order = self.long.order(order.field("loop", self.is_ring.then_some(true)))?;
             let order = self.image.iter().fold(order, |order, image| order.file("input_reference", image));
             return self.making.run_on_server(&server, target, order);
         }

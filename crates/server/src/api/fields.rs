@@ -116,7 +116,7 @@ impl Fields {
         let text = match self.values.remove(name) {
             None => return Ok(None),
             Some(Value::String(text)) => text,
-            Some(Value::Number(number)) => number.to_string(),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
             Some(other) => return Err(ApiError::field(name, format!("it is {what}, not {}", shortened(&other)))),
         };
         let parsed = text.trim().parse().map(Some);

@@ -19,6 +19,7 @@ use super::{
 use crate::{VideoId, files::Files, http::guard::Caller, order::OrderTask};
 
 const REMIX_STRENGTH: f32 = 0.6;
+const MIX_STRENGTH: f32 = 0.5;
 const PASSAGE_SECONDS: f64 = 1.0;
 
 pub(super) type Made = Result<Json<Video>, ApiError>;
@@ -151,7 +152,7 @@ pub(crate) async fn make_loop(
     parts.submit(&app, (task, Shape::OfClip), (vec![clip], id)).await
 }
 
-/// Join two videos by a passage.
+/// Join two videos by a passage, or mix the end of one with the beginning of the other.
 #[utoipa::path(
     post, path = "/v1/videos/blends", tag = "videos",
     request_body(content(
@@ -163,8 +164,18 @@ pub(crate) async fn blend(State(app): State<Shared>, Extension(caller): Extensio
     let over = parts.seconds("seconds")?.unwrap_or(PASSAGE_SECONDS);
     let (first, id) = upload::clip(&app, &parts.caller, &mut parts.fields, "video").await?;
     let (second, _) = upload::clip(&app, &parts.caller, &mut parts.fields, "second_video").await?;
-    let task = OrderTask::Blend { first: Files::input_name(0), second: Files::input_name(1), over };
-    parts.submit(&app, (task, Shape::OfClip), (vec![first, second], id)).await
+    let inputs = vec![first, second];
+    let (first, second) = (Files::input_name(0), Files::input_name(1));
+    let strength = strength(&mut parts.fields)?;
+    let task = match (parts.fields.parsed("mix", "true or false")?.unwrap_or(false), strength) {
+        (true, strength) => OrderTask::Mix { first, second, over, strength: strength.unwrap_or(MIX_STRENGTH) },
+        (false, None) => OrderTask::Blend { first, second, over },
+        (false, Some(_)) => {
+            let message = "a passage has none; leave it out, or say \"mix\": true";
+            return Err(ApiError::field("strength", message));
+        }
+    };
+    parts.submit(&app, (task, Shape::OfClip), (inputs, id)).await
 }
 
 /// Keep a part of a video.
@@ -201,8 +212,19 @@ fn rectangle(fields: &mut Fields) -> Result<Option<[u32; 4]>, ApiError> {
     sides.map(Some).ok_or_else(wrong)
 }
 
-/// How much of a clip is imagined anew.
+/// A clip that is imagined anew.
 fn remixed(fields: &mut Fields) -> Result<OrderTask, ApiError> {
-    let strength = fields.parsed("strength", "a number above 0 and at most 1")?.unwrap_or(REMIX_STRENGTH);
+    let strength = strength(fields)?.unwrap_or(REMIX_STRENGTH);
     Ok(OrderTask::Remix { clip: Files::input_name(0), strength })
+}
+
+/// How much of what is there is imagined anew.
+fn strength(fields: &mut Fields) -> Result<Option<f32>, ApiError> {
+    let what = "a number above 0 and at most 1";
+    match fields.parsed("strength", what)? {
+        Some(strength) if !(strength > 0.0 && strength <= 1.0) => {
+            Err(ApiError::field("strength", format!("it is {what}, not {strength}")))
+        }
+        strength => Ok(strength),
+    }
 }

@@ -96,6 +96,10 @@ pub(super) struct CreateVideo {
     seconds: Option<String>,
     /// Number of frames, instead of seconds.
     num_frames: Option<u32>,
+    /// Lets the last frame lead on to the first, so that the video plays round; not with a picture, windows, `camera` or
+    /// `motions`.
+    #[serde(rename = "loop")]
+    is_ring: Option<bool>,
     /// Makes the video in windows of so many seconds; what is too long to be made at once is made so anyway.
     window_seconds: Option<f64>,
     /// How far what a window goes on from is noised, from 0 to 0.5.
@@ -157,15 +161,19 @@ pub(super) struct LoopVideo {
     common: Common,
 }
 
-/// Two videos joined by a passage.
+/// Two videos joined by a passage, or mixed.
 #[derive(Serialize, ToSchema)]
 pub(super) struct BlendVideos {
     /// A file in a form, or the id of a video.
     video: VideoReference,
     /// The same for the second.
     second_video: VideoReference,
-    /// Seconds of the passage, 1 unless said.
+    /// Seconds of the passage or the mix, 1 unless said.
     seconds: Option<String>,
+    /// Lets the videos overlap, so that both are seen while one turns into the other.
+    mix: Option<bool>,
+    /// How much of a mix is imagined anew, above 0, which only fades, and at most 1; 0.5 unless said.
+    strength: Option<f32>,
     #[serde(flatten)]
     common: Common,
 }

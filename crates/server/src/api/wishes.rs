@@ -64,6 +64,7 @@ pub(crate) fn order(
         if order.seconds.is_some() && order.num_frames.is_some() {
             return Err(ApiError::field("num_frames", "give either seconds or num_frames"));
         }
+        order.is_ring = fields.parsed("loop", "true or false")?.unwrap_or(false);
         if order.task == OrderTask::Imagine {
             order.window_seconds = fields.parsed("window_seconds", "a number of seconds")?;
             order.anti_drift = fields.parsed("anti_drift", "a number from 0 to 0.5")?;
@@ -127,15 +128,21 @@ pub(crate) fn refused(error: &GenerationError, message: String, task: &OrderTask
         GenerationError::EmptyPrompt | GenerationError::PromptLength { .. } | GenerationError::Model(_) => "prompt",
         GenerationError::Size { .. } | GenerationError::TooManyTokens { .. } => "size",
         GenerationError::FrameCount { .. } | GenerationError::Duration { .. } => "seconds",
-        GenerationError::Edit { .. } if matches!(task, OrderTask::Extend { .. }) => "seconds",
-        GenerationError::Edit { .. } if matches!(task, OrderTask::Recut { .. }) => "to",
-        GenerationError::Edit { .. } if matches!(task, OrderTask::Remix { .. }) => "strength",
+        GenerationError::Edit { .. } => match task {
+            OrderTask::Extend { .. } | OrderTask::Loop { .. } | OrderTask::Blend { .. } | OrderTask::Mix { .. } => {
+                "seconds"
+            }
+            OrderTask::Recut { .. } => "to",
+            OrderTask::Remix { .. } => "strength",
+            _ => given,
+        },
         GenerationError::Video(VideoError::OtherShape { .. }) => "fit",
         GenerationError::Video(VideoError::FrameRate { .. }) => "fps",
-        GenerationError::Image { .. } | GenerationError::Edit { .. } | GenerationError::Video(_) => given,
+        GenerationError::Image { .. } | GenerationError::Video(_) => given,
         GenerationError::Memory { .. } => "size",
         GenerationError::Story { .. } => "story",
         GenerationError::Long { .. } => "window_seconds",
+        GenerationError::Ring { .. } => "loop",
         GenerationError::Camera { .. } => "camera",
         GenerationError::Motion { .. } => "motions",
         GenerationError::Diffusion(_) => "num_inference_steps",

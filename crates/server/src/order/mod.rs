@@ -54,6 +54,9 @@ pub struct Order {
     /// Where things go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub motions: Vec<String>,
+    /// Whether its last frame leads on to its first.
+    #[serde(default, rename = "loop", skip_serializing_if = "std::ops::Not::not")]
+    pub is_ring: bool,
     /// Length of a window of a video that is made in windows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window_seconds: Option<f64>,
@@ -121,7 +124,7 @@ pub enum OrderTask {
         /// Seconds of the passage.
         over: f64,
     },
-    /// Two clips are joined.
+    /// Two clips are joined by a passage.
     Blend {
         /// The first clip.
         first: String,
@@ -129,6 +132,17 @@ pub enum OrderTask {
         second: String,
         /// Seconds of the passage.
         over: f64,
+    },
+    /// One clip turns into another while both are seen.
+    Mix {
+        /// The first clip.
+        first: String,
+        /// The second clip.
+        second: String,
+        /// Seconds in which both are seen.
+        over: f64,
+        /// How much of them is imagined anew.
+        strength: f32,
     },
     /// A part of a clip is kept, and nothing made.
     Recut {
@@ -159,7 +173,7 @@ impl OrderTask {
             | Self::Loop { clip: only, .. }
             | Self::Recut { clip: only, .. } => vec![only],
             Self::Inpaint { clip, mask, .. } => [clip].into_iter().chain(mask).map(String::as_str).collect(),
-            Self::Blend { first, second, .. } => vec![first, second],
+            Self::Blend { first, second, .. } | Self::Mix { first, second, .. } => vec![first, second],
             Self::Story { media, .. } => media.iter().map(String::as_str).collect(),
         }
     }
@@ -183,6 +197,7 @@ impl Order {
             sampler: None,
             camera: None,
             motions: vec![],
+            is_ring: false,
             window_seconds: None,
             anti_drift: None,
             fit: None,
@@ -204,6 +219,7 @@ mod tests {
             num_inference_steps: Some(3),
             fit: Some("crop".into()),
             motions: vec!["red ball: 0.2,0.5 -> 0.8,0.5".into()],
+            is_ring: true,
             ..Order::new(task, "一个红色的球", u64::MAX)
         };
         let text = serde_json::to_string(&order).unwrap();
@@ -213,5 +229,6 @@ mod tests {
         let before: Order = serde_json::from_str(before).unwrap();
         assert_eq!(before.task.inputs(), ["input-0", "input-1"]);
         assert_eq!(before, Order::new(before.task.clone(), "a", 1));
+        assert!(!serde_json::to_string(&before).unwrap().contains("loop"));
     }
 }

@@ -7,7 +7,7 @@ use generation::{
     VideoGenerator,
     long::{LongVideo, WindowWishes},
     storyboard::{CardFile, Media, Story, StoryFile, Storyboard, words},
-    tasks::{Animate, Extend, Imagine, Inpaint, Passage, Plan, Region, Remix, Source, Task},
+    tasks::{Animate, Extend, Imagine, Inpaint, Mix, Passage, Plan, Region, Remix, Source, Task},
 };
 use video::{Clip, Fit, Frame, FrameRate, ReadLimits, Resolution, VideoError, VideoReader, read_clip};
 
@@ -170,6 +170,7 @@ impl Order {
             sampler: self.sampler.as_deref().map(str::parse).transpose()?,
             camera: self.camera.as_deref().map(camera).transpose()?,
             motions: self.motions.iter().map(|motion| motion.parse()).collect::<Result<_, _>>()?,
+            is_ring: self.is_ring,
             ..GenerationOptions::new(self.prompt.clone())
         })
     }
@@ -186,6 +187,11 @@ impl Order {
         let fit = self.fit()?;
         let source = |name: &str| -> Result<Source, GenerationError> {
             Ok(Source::new(read_clip(&find(name), limits)?, self.size, fit))
+        };
+        let two = |first: &str, second: &str| {
+            let first = source(first)?;
+            let second = first.followed_by(&read_clip(&find(second), limits)?)?;
+            Ok::<_, GenerationError>((first, second))
         };
         Ok(match &self.task {
             // A story has many, a cut none.
@@ -207,9 +213,12 @@ impl Order {
             }
             OrderTask::Loop { clip, over } => Box::new(Passage::back(source(clip)?, *over)?),
             OrderTask::Blend { first, second, over } => {
-                let first = source(first)?;
-                let second = first.followed_by(&read_clip(&find(second), limits)?)?;
+                let (first, second) = two(first, second)?;
                 Box::new(Passage::between(first, second, *over)?)
+            }
+            OrderTask::Mix { first, second, over, strength } => {
+                let (first, second) = two(first, second)?;
+                Box::new(Mix::new(first, second, (*over, *strength))?)
             }
         })
     }
