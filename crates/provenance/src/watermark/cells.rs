@@ -4,7 +4,10 @@
 //! So what the picture itself holds does not disturb the message, however much it is. A cell is an eighth of the short side,
 //! slow enough to stay in coarse compression; the message repeats after eight cells in both directions.
 //!
-//! Source: Chen and Wornell 2001, quantization index modulation.
+//! A wave goes only part of the way to its step, on a ladder that is wider for it: what is left of the way disturbs less than
+//! the wider rungs help. Fewer waves with wider rungs are moved out of the reach of an encoder that leaves small changes out.
+//!
+//! Source: Chen and Wornell 2001, distortion-compensated quantization index modulation.
 
 use std::f32::consts::{PI, TAU};
 
@@ -18,7 +21,12 @@ pub(super) const CELL: usize = 16;
 /// Cells after which the message repeats; the short side has as many.
 pub(super) const REPEAT: usize = 8;
 /// Half turns across and down of the waves in a cell. They vanish at its edges, so that no edge is seen.
-const WAVES: [[usize; 2]; 4] = [[1, 1], [1, 2], [2, 1], [2, 2]];
+const WAVES: [[usize; 2]; 3] = [[1, 1], [1, 2], [2, 1]];
+/// Width of a rung. A wave is moved by up to [`WAY`] of one, and by a third of that in the mean square; three of the 256 waves
+/// of a cell make 3.2 grey levels.
+const RUNG: f32 = 44.0;
+/// How much of the way to its step a wave goes.
+const WAY: f32 = 0.65;
 /// Waves of one repetition.
 const PLACES: usize = REPEAT * REPEAT * WAVES.len();
 
@@ -47,13 +55,13 @@ impl Cells {
         Self { bits, offsets, waves }
     }
 
-    /// What has to be added to a picture so that its cells say these coded bits, with ladders of so wide rungs.
-    pub fn change(&self, picture: &Plane, coded: &[bool], rung: f32) -> Plane {
+    /// What has to be added to a picture so that its cells say these coded bits.
+    pub fn change(&self, picture: &Plane, coded: &[bool]) -> Plane {
         let mut change = Plane { data: vec![0.0; picture.data.len()], ..*picture };
         self.visit(picture, |place, wave, start, strength| {
             let aim = self.offsets[place] + f32::from(coded[self.bits[place]]);
-            let rungs = strength / rung - aim;
-            let step = ((rungs / 2.0).round() * 2.0 - rungs) * rung;
+            let rungs = strength / RUNG - aim;
+            let step = ((rungs / 2.0).round() * 2.0 - rungs) * RUNG * WAY;
             for (row, wave) in wave.chunks_exact(CELL).enumerate() {
                 let line = &mut change.data[start + row * picture.width..][..CELL];
                 line.iter_mut().zip(wave).for_each(|(value, wave)| *value += step * wave);
@@ -64,9 +72,9 @@ impl Cells {
 
     /// Adds to `soft` for each coded bit how much the picture's cells say one, of cells that begin `skipped` cells after the
     /// message does.
-    pub fn read(&self, picture: &Plane, rung: f32, places: &mut Soft) {
+    pub fn read(&self, picture: &Plane, places: &mut Soft) {
         self.visit_from(picture, places.skipped, |place, _, _, strength| {
-            let rungs = strength / rung - self.offsets[place];
+            let rungs = strength / RUNG - self.offsets[place];
             places.values[place] -= (TAU / 2.0 * rungs).cos();
             places.counts[place] += 1.0;
         });

@@ -9,7 +9,7 @@ use super::{
     Payload, WatermarkKey,
     cells::{CELL, Cells, REPEAT, Soft},
     code,
-    embed::{RUNG, analysed, ring_spread},
+    embed::analysed,
     pattern::{self, Complex, Layout},
     payload::CODED_BITS,
     plane::Plane,
@@ -19,16 +19,17 @@ use super::{
 const SCALE_STEP: f32 = 1.008;
 const SCALES: i32 = 30;
 /// Places that are read, best first.
-const CANDIDATES: usize = 6;
+const CANDIDATES: usize = 24;
 /// Shifts in each direction, in 64ths of a period.
 const SHIFTS: usize = 64;
 /// How far a place is refined, in 64ths of a period and in parts of the scale.
 const FINE_SHIFT: f32 = 0.25 / SHIFTS as f32;
 const FINE_SCALE: f32 = 0.001;
 /// A message is believed when it stands out of noise by so many standard deviations: where nothing is cut off there is one
-/// place to read, and its checksum hardly ever fits by chance; else there are many.
+/// place to read, and its checksum hardly ever fits by chance; else there are many. The message that fits noise best reaches
+/// 7.2 in one of 40 tries, and 7.7 in one of some 5000.
 const BELIEVED_WHOLE: f32 = 6.5;
-const BELIEVED_ELSEWHERE: f32 = 9.0;
+const BELIEVED_ELSEWHERE: f32 = 7.2;
 /// Frames that are kept for reading; of longer videos some are passed over.
 const KEPT_FRAMES: usize = 64;
 /// What a value may count at most, in standard deviations.
@@ -114,7 +115,7 @@ impl WatermarkDetector {
     /// Waves of a picture times what was drawn, turned back: each ring brought to spread 1.
     fn terms(&self, plane: &Plane, period: f32) -> Vec<Complex> {
         let found = pattern::spectrum(plane, &self.layout.waves, period);
-        let spread = ring_spread(&self.layout, &found);
+        let spread = pattern::ring_spread(&self.layout, &found);
         let term = |((found, &ring), [c, s]): ((&Complex, &usize), &Complex)| {
             let [a, b] = found.map(|part| (part / spread[ring].max(1e-6)).clamp(-OUTLIER, OUTLIER));
             [a * c + b * s, b * c - a * s]
@@ -198,7 +199,7 @@ impl WatermarkDetector {
         let halves = if whole { &halves[..1] } else { &halves[..] };
         let read = halves.iter().filter_map(|&skipped| {
             let mut soft = Soft::new(skipped);
-            aligned.iter().for_each(|frame| self.cells.read(frame, RUNG, &mut soft));
+            aligned.iter().for_each(|frame| self.cells.read(frame, &mut soft));
             let (means, bits) = soft.bits(&self.cells);
             let bits = code::decode(&bits);
             let payload = Payload::from_bits(&bits)?;

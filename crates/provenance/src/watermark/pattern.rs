@@ -109,6 +109,16 @@ pub(super) fn spectrum(plane: &Plane, waves: &[Wave], period: f32) -> Vec<Comple
     waves.iter().map(coefficient).collect()
 }
 
+/// Root of the mean square of the waves of each ring, of one part.
+pub(super) fn ring_spread(layout: &Layout, found: &[Complex]) -> Vec<f32> {
+    let mut sums = vec![(0.0_f32, 0.0_f32); MOST_TURNS + 2];
+    for (found, &ring) in found.iter().zip(&layout.rings) {
+        sums[ring].0 += found[0] * found[0] + found[1] * found[1];
+        sums[ring].1 += 2.0;
+    }
+    sums.into_iter().map(|(sum, count)| (sum / count.max(1.0)).sqrt()).collect()
+}
+
 /// Draws waves over one period of `side` points: Σ Re(c · e^(2πi(across·x + down·y)/side)).
 pub(super) fn draw(waves: &[Wave], coefficients: &[Complex], side: usize) -> Plane {
     let turns = 2 * MOST_TURNS + 1;

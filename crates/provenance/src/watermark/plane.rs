@@ -134,6 +134,25 @@ impl Plane {
         Self { width, height, data }
     }
 
+    /// The mean of the squares.
+    pub fn mean_square(&self) -> f32 {
+        let sum: f64 = self.data.iter().map(|value| f64::from(value * value)).sum();
+        (sum / self.data.len().max(1) as f64) as f32
+    }
+
+    /// Multiplies all by a number.
+    pub fn scale(&mut self, factor: f32) {
+        self.data.iter_mut().for_each(|value| *value *= factor);
+    }
+
+    /// Scales down what has a larger mean square.
+    pub fn limit(&mut self, most: f32) {
+        let found = self.mean_square();
+        if found > most {
+            self.scale((most / found).sqrt());
+        }
+    }
+
     /// Adds another of the same size.
     pub fn add(&mut self, other: &Self) {
         for (sum, value) in self.data.iter_mut().zip(&other.data) {
