@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, time::Duration};
 
-use generation::Phase;
+use generation::{GenerationError, Phase};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use video::Clip;
 
@@ -97,9 +97,11 @@ impl generation::Progress for Generating {
         self.look.is_some()
     }
 
-    fn preview(&mut self, clip: &Clip) {
+    fn preview(&mut self, clip: &dyn Fn() -> Result<Clip, GenerationError>) {
         let (Some(look), steps) = (&mut self.look, (self.done + 1, self.steps as usize)) else { return };
-        if let Err(error) = self.bar.suspend(|| look.see(clip, steps)) {
+        // A look that fails is not worth the clip.
+        let Ok(clip) = clip() else { return };
+        if let Err(error) = self.bar.suspend(|| look.see(&clip, steps)) {
             self.bar.suspend(|| eprintln!("misora: no more previews: {error}"));
             self.look = None;
         }

@@ -117,9 +117,8 @@ impl<'a> Course<'a> {
         let watched = |canvas: &Canvas, sigma: Sigma| {
             let velocity = denoiser.velocity(canvas, sigma)?;
             if let Some(colours) = &self.colours {
-                // A look that fails is not worth the clip.
-                let clip = colours.clip(canvas.denoised(&velocity, sigma), self.frame_rate);
-                clip.into_iter().for_each(|clip| self.progress.borrow_mut().preview(&clip));
+                let look = || colours.clip(canvas.denoised(&velocity, sigma), self.frame_rate);
+                self.progress.borrow_mut().preview(&look);
             }
             Ok(velocity)
         };

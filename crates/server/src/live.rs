@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::json;
 use tokio::sync::watch;
 
 use crate::{VideoId, jobs::Advance};
@@ -15,8 +17,24 @@ use crate::{VideoId, jobs::Advance};
 pub(crate) struct Moment {
     /// How far it is.
     pub(crate) advance: Advance,
-    /// What it looks like so far, as a GIF.
-    pub(crate) preview: Option<Arc<Vec<u8>>>,
+    /// What it looks like so far.
+    pub(crate) preview: Option<Arc<Preview>>,
+}
+
+/// What a video looks like while it forms, written once for all who watch.
+#[derive(Debug)]
+pub(crate) struct Preview {
+    /// How many there have been with it.
+    pub(crate) number: u64,
+    /// Which step it follows, and a GIF as a data URL, as JSON.
+    pub(crate) data: String,
+}
+
+impl Preview {
+    pub(crate) fn new(number: u64, step: usize, gif: &[u8]) -> Self {
+        let image = format!("data:image/gif;base64,{}", STANDARD.encode(gif));
+        Self { number, data: json!({ "step": step, "image": image }).to_string() }
+    }
 }
 
 /// All jobs that something is happening to.
@@ -33,6 +51,12 @@ impl Live {
     /// Watches a job, if something is happening to it.
     pub(crate) fn watch(&self, id: &VideoId) -> Option<watch::Receiver<Moment>> {
         self.jobs().get(id).map(watch::Sender::subscribe)
+    }
+
+    /// How many watch a job.
+    pub(crate) fn listeners(&self, id: &str) -> u32 {
+        let count = |sender: &watch::Sender<Moment>| u32::try_from(sender.receiver_count()).unwrap_or(u32::MAX);
+        id.parse().ok().and_then(|id: VideoId| self.jobs().get(&id).map(count)).unwrap_or(1)
     }
 
     fn jobs(&self) -> MutexGuard<'_, HashMap<VideoId, watch::Sender<Moment>>> {

@@ -21,7 +21,7 @@ use crate::{
     files::Files,
     http::metrics::Metrics,
     jobs::{Advance, Claimant, Failure, Job, JobStore, Lease, PHASES},
-    live::{Bell, Live, Telling},
+    live::{Bell, Live, Preview, Telling},
     marks::Marks,
     render::{publish, render},
 };
@@ -31,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How soon the store hears how far a job is, and at the latest whether it is still the worker's own.
 const SOON: Duration = Duration::from_millis(250);
 const AT_THE_LATEST: Duration = Duration::from_secs(1);
+/// Pictures of what forms are made no more often: they are sent to all who watch.
+const BETWEEN_PREVIEWS: Duration = Duration::from_secs(1);
 /// How long a bucket that is away is waited for.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(600);
 /// How far a job is when its frames begin to be decoded, of 100.
@@ -85,7 +87,8 @@ impl Worker {
             let (kept, shared) = (&lease, &keeping);
             scope.spawn(move || self.keep(kept, until_done, shared));
             let told = self.live.begin(id);
-            let mut progress = JobProgress { worker: self, told, keeping: &keeping, part: (0, 1) };
+            let mut progress =
+                JobProgress { worker: self, told, keeping: &keeping, part: (0, 1), num_previews: 0, previewed: None };
             let bounds = (&self.limits.read, &*self.policy, &self.marks);
             let made = catch_unwind(AssertUnwindSafe(|| {
                 let made = render(&*self.generator, job, (&*self.files, bounds), &mut progress)?;
@@ -229,6 +232,8 @@ struct JobProgress<'a> {
     keeping: &'a Keeping,
     /// Which part of a long video or a story it is, and of how many.
     part: (usize, usize),
+    num_previews: u64,
+    previewed: Option<Instant>,
 }
 
 impl Progress for JobProgress<'_> {
@@ -259,11 +264,18 @@ impl Progress for JobProgress<'_> {
         self.worker.is_seen
     }
 
-    fn preview(&mut self, clip: &Clip) {
-        if self.told.is_watched()
-            && let Ok(gif) = encode_gif(clip)
+    fn preview(&mut self, look: &dyn Fn() -> Result<Clip, GenerationError>) {
+        let is_due = self.previewed.is_none_or(|previewed| previewed.elapsed() >= BETWEEN_PREVIEWS);
+        // A look that fails is not worth the video.
+        if is_due
+            && self.told.is_watched()
+            && let Ok(clip) = look()
+            && let Ok(gif) = encode_gif(&clip)
         {
-            self.told.tell(|moment| moment.preview = Some(Arc::new(gif)));
+            self.previewed = Some(Instant::now());
+            self.num_previews += 1;
+            let preview = Preview::new(self.num_previews, self.keeping.advance().done, &gif);
+            self.told.tell(|moment| moment.preview = Some(Arc::new(preview)));
         }
     }
 }

@@ -90,7 +90,7 @@ fn tell(event: &str, data: &Value, progress: &mut Generating) -> ControlFlow<()>
         }
         "preview" if progress.wants_preview() => {
             if let Ok(clip) = picture(data["image"].as_str().unwrap_or_default()) {
-                progress.preview(&clip);
+                progress.preview(&|| Ok(clip.clone()));
             }
         }
         _ => {}

@@ -10,11 +10,13 @@ use axum::{
         sse::{Event, KeepAlive},
     },
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::json;
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use super::{
     error::{ApiError, ErrorBody},
@@ -30,6 +32,10 @@ use crate::{
 
 /// How often the store is asked, which hears of other workers and of the end.
 const PAUSE: Duration = Duration::from_millis(500);
+/// Time between two moments at which anybody is told anything, for each who listens: many would cost more than what they
+/// wait for. All are told at the same moments, since waking a processor for each costs most.
+const BREATH: Duration = Duration::from_millis(5);
+const SHORTEST_BREATH: Duration = Duration::from_millis(100);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What happens to a video: `queued`, `progress` and `preview`, and at its end `done`.
@@ -67,7 +73,7 @@ pub(crate) async fn events(
 struct Said {
     position: Option<u64>,
     advance: Option<Advance>,
-    previews: usize,
+    previews: u64,
 }
 
 struct Watching {
@@ -94,7 +100,10 @@ impl Watching {
             let job = match known.take() {
                 Some(job) => job,
                 None => {
-                    self.wait().await;
+                    if let Some(moment) = self.wait().await {
+                        self.tell(moment);
+                        continue;
+                    }
                     match read::find(&self.app, &self.caller, &self.id).await {
                         Ok(job) => job,
                         Err(_) => {
@@ -108,23 +117,25 @@ impl Watching {
         }
     }
 
-    /// Waits for something to happen, but not long.
-    async fn wait(&mut self) {
+    /// Waits for something to happen here, but not long: then the store has to say what happened.
+    async fn wait(&mut self) -> Option<Moment> {
+        let listeners = self.moments.as_ref().map_or(1, |_| self.app.live.listeners(&self.id));
+        let breath = (BREATH * listeners).max(SHORTEST_BREATH);
         let (moments, stop) = (&mut self.moments, &mut self.stop);
         let happened = async {
-            match moments {
-                Some(watched) => {
-                    if watched.changed().await.is_err() {
-                        // The worker is done: look at once.
-                        *moments = None;
-                    }
-                }
-                None => std::future::pending().await,
+            let Some(watched) = moments else { std::future::pending().await };
+            let late = self.app.begun.elapsed().as_nanos() % breath.as_nanos();
+            sleep(breath.saturating_sub(Duration::from_nanos(late as u64))).await;
+            if watched.changed().await.is_ok() {
+                return Some(watched.borrow_and_update().clone());
             }
+            // The worker is done: look at once.
+            *moments = None;
+            None
         };
         tokio::select! {
-            _ = timeout(PAUSE, happened) => {}
-            _ = stop.wait_for(|stopped| *stopped) => {}
+            happened = timeout(PAUSE + breath, happened) => happened.ok().flatten(),
+            _ = stop.wait_for(|stopped| *stopped) => None,
         }
     }
 
@@ -160,14 +171,9 @@ impl Watching {
             let data = json!({ "phase": phase, "step": done, "total_steps": total, "progress": progress });
             self.next.extend(event("progress", &data));
         }
-        if let Some(preview) = moment.preview {
-            // The same picture lies at the same place for as long as it is told.
-            let place = preview.as_ptr() as usize;
-            if place != self.said.previews {
-                self.said.previews = place;
-                let image = format!("data:image/gif;base64,{}", STANDARD.encode(&*preview));
-                self.next.extend(event("preview", &json!({ "step": moment.advance.done, "image": image })));
-            }
+        if let Some(preview) = moment.preview.filter(|preview| preview.number != self.said.previews) {
+            self.said.previews = preview.number;
+            self.next.push_back(Event::default().event("preview").data(&preview.data));
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | `submit` | an order is checked and becomes a job |
 //! | `video` | what is said of a video |
 //! | `read` | list, look, cancel, delete |
+//! | `polls` | how often videos are asked for |
 //! | `content` | the files of a video, and parts of them |
 //! | `events` | what happens to a video, as it happens |
 //! | `about` | models, health, metrics |
@@ -30,6 +31,7 @@ mod json;
 mod make;
 mod openapi;
 pub(crate) mod page;
+mod polls;
 mod read;
 pub(crate) mod state;
 mod story;

@@ -22,8 +22,6 @@ use crate::{
 
 const USUAL_LIMIT: usize = 20;
 const LARGEST_LIMIT: usize = 100;
-/// When it is worth asking again, in milliseconds.
-const POLL_AFTER_MS: &str = "500";
 
 /// Which part of the list.
 #[derive(Deserialize)]
@@ -85,7 +83,7 @@ pub(crate) async fn look(
     if job.status.is_final() {
         return Ok(video.into_response());
     }
-    Ok(([("openai-poll-after-ms", POLL_AFTER_MS)], video).into_response())
+    Ok(([("openai-poll-after-ms", app.polls.next_ms().to_string())], video).into_response())
 }
 
 /// End a job that has not ended; it stops at its next step.

@@ -1,11 +1,11 @@
 //! What all calls share.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use generation::Machine;
 use tokio::sync::{Semaphore, watch};
 
-use super::error::ApiError;
+use super::{error::ApiError, polls::Polls};
 use crate::{
     PromptPolicy, ServerConfig, ServerError, ServerLimits, SharedGenerator, Webhook,
     fetch::Fetcher,
@@ -35,6 +35,7 @@ pub(crate) struct App {
     pub(crate) bell: Arc<Bell>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) rates: Rates,
+    pub(crate) polls: Polls,
     pub(crate) limits: ServerLimits,
     /// Uploads that are received or read now.
     pub(crate) uploads: Semaphore,
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) is_local: bool,
     /// When it began, in seconds since 1970.
     pub(crate) since: i64,
+    /// The same on a clock that nobody sets.
+    pub(crate) begun: Instant,
     /// Says when to stop.
     pub(crate) stop: watch::Sender<bool>,
 }
@@ -65,10 +68,12 @@ impl App {
             bell: Arc::default(),
             metrics: Arc::new(metrics),
             rates: Rates::default(),
+            polls: Polls::default(),
             limits: config.limits,
             uploads: Semaphore::new(config.limits.uploads),
             is_local: address.ip().is_loopback(),
             since: crate::jobs::now(),
+            begun: Instant::now(),
             stop: watch::Sender::new(false),
         })
     }
