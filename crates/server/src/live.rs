@@ -54,9 +54,9 @@ impl Live {
     }
 
     /// How many watch a job.
-    pub(crate) fn listeners(&self, id: &str) -> u32 {
+    pub(crate) fn listeners(&self, id: &VideoId) -> u32 {
         let count = |sender: &watch::Sender<Moment>| u32::try_from(sender.receiver_count()).unwrap_or(u32::MAX);
-        id.parse().ok().and_then(|id: VideoId| self.jobs().get(&id).map(count)).unwrap_or(1)
+        self.jobs().get(id).map_or(0, count)
     }
 
     fn jobs(&self) -> MutexGuard<'_, HashMap<VideoId, watch::Sender<Moment>>> {
@@ -71,9 +71,9 @@ pub(crate) struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// Whether anybody watches.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.live.jobs().get(&self.id).is_some_and(|sender| sender.receiver_count() > 0)
+    /// How many watch.
+    pub(crate) fn listeners(&self) -> u32 {
+        self.live.listeners(&self.id)
     }
 
     pub(crate) fn tell(&self, change: impl FnOnce(&mut Moment)) {

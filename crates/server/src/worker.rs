@@ -31,8 +31,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How soon the store hears how far a job is, and at the latest whether it is still the worker's own.
 const SOON: Duration = Duration::from_millis(250);
 const AT_THE_LATEST: Duration = Duration::from_secs(1);
-/// Pictures of what forms are made no more often: they are sent to all who watch.
-const BETWEEN_PREVIEWS: Duration = Duration::from_secs(1);
+/// Time between two pictures of what forms, for each who watches and is sent them.
+const PREVIEW_COST: Duration = Duration::from_millis(12);
+const LEAST_BETWEEN_PREVIEWS: Duration = Duration::from_secs(1);
 /// How long a bucket that is away is waited for.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(600);
 /// How far a job is when its frames begin to be decoded, of 100.
@@ -265,10 +266,12 @@ impl Progress for JobProgress<'_> {
     }
 
     fn preview(&mut self, look: &dyn Fn() -> Result<Clip, GenerationError>) {
-        let is_due = self.previewed.is_none_or(|previewed| previewed.elapsed() >= BETWEEN_PREVIEWS);
+        let listeners = self.told.listeners();
+        let pause = (PREVIEW_COST * listeners).max(LEAST_BETWEEN_PREVIEWS);
+        let is_due = self.previewed.is_none_or(|previewed| previewed.elapsed() >= pause);
         // A look that fails is not worth the video.
-        if is_due
-            && self.told.is_watched()
+        if listeners > 0
+            && is_due
             && let Ok(clip) = look()
             && let Ok(gif) = encode_gif(&clip)
         {

@@ -25,6 +25,7 @@ use super::{
     video::Video,
 };
 use crate::{
+    VideoId,
     http::guard::Caller,
     jobs::{Advance, Job, Status},
     live::Moment,
@@ -34,7 +35,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(500);
 /// Time between two moments at which anybody is told anything, for each who listens: many would cost more than what they
 /// wait for. All are told at the same moments, since waking a processor for each costs most.
-const BREATH: Duration = Duration::from_millis(5);
+const BREATH: Duration = Duration::from_millis(8);
 const SHORTEST_BREATH: Duration = Duration::from_millis(100);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -53,7 +54,7 @@ pub(crate) async fn events(
         stop: app.stop.subscribe(),
         app,
         caller,
-        id,
+        id: job.id.clone(),
         said: Said::default(),
         moments: None,
         next: VecDeque::new(),
@@ -79,7 +80,7 @@ struct Said {
 struct Watching {
     app: Shared,
     caller: Caller,
-    id: String,
+    id: VideoId,
     said: Said,
     moments: Option<watch::Receiver<Moment>>,
     next: VecDeque<Event>,
@@ -104,11 +105,11 @@ impl Watching {
                         self.tell(moment);
                         continue;
                     }
-                    match read::find(&self.app, &self.caller, &self.id).await {
+                    match read::find(&self.app, &self.caller, self.id.as_str()).await {
                         Ok(job) => job,
                         Err(_) => {
                             self.ended = true;
-                            return event("deleted", &json!({ "id": self.id }));
+                            return event("deleted", &json!({ "id": self.id.as_str() }));
                         }
                     }
                 }
@@ -119,8 +120,7 @@ impl Watching {
 
     /// Waits for something to happen here, but not long: then the store has to say what happened.
     async fn wait(&mut self) -> Option<Moment> {
-        let listeners = self.moments.as_ref().map_or(1, |_| self.app.live.listeners(&self.id));
-        let breath = (BREATH * listeners).max(SHORTEST_BREATH);
+        let breath = (BREATH * self.app.live.listeners(&self.id)).max(SHORTEST_BREATH);
         let (moments, stop) = (&mut self.moments, &mut self.stop);
         let happened = async {
             let Some(watched) = moments else { std::future::pending().await };
