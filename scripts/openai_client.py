@@ -27,6 +27,17 @@ def wait(client, video):
     return video
 
 
+def pictures(mp4):
+    """The coded pictures of a file, without what is signed anew each time."""
+    at = 0
+    while at < len(mp4):
+        size, kind = int.from_bytes(mp4[at : at + 4], "big"), mp4[at + 4 : at + 8]
+        if kind == b"mdat":
+            return mp4[at + 8 : at + size]
+        at += size
+    raise AssertionError("a file without pictures")
+
+
 def refused(status, call):
     try:
         call()
@@ -49,7 +60,8 @@ def main():
 
     content = client.videos.download_content(video.id).read()
     assert content[4:8] == b"ftyp", content[:16]
-    assert client.videos.download_content(polled.id).read() == content, "the same seed made another video"
+    again = client.videos.download_content(polled.id).read()
+    assert pictures(again) == pictures(content), "the same seed made another video"
     for variant in ("thumbnail", "spritesheet"):
         picture = client.videos.download_content(video.id, variant=variant).read()
         assert picture[:2] == b"\xff\xd8", picture[:16]
