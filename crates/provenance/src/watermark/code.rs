@@ -81,9 +81,9 @@ mod tests {
         assert_eq!(coded.len(), coded_len(64));
         let mut soft: Vec<f32> = coded.iter().map(|&bit| if bit { 1.0 } else { -1.0 }).collect();
         assert_eq!(decode(&soft), bits);
-        // Every tenth value says the opposite, every third nothing.
+        // Every sixteenth value says the opposite, every fourth nothing, of each generator as many.
         for (index, value) in soft.iter_mut().enumerate() {
-            *value *= if index % 10 == 0 { -1.0 } else { f32::from(index % 3 != 0) };
+            *value *= if index % 16 == 0 { -1.0 } else { f32::from(index % 4 != 1) };
         }
         assert_eq!(decode(&soft), bits);
     }
