@@ -133,16 +133,18 @@ fn add_avx512_vnni(mut strip: Strip<'_, i32>) {
     let panel = strip.panel;
     for index in 0..strip.tiles() {
         let (tile, sums) = strip.tile(index);
-        // Two sums for each, taken in turns: one alone would wait for itself.
+        // Two sums for each, taken in turns: one alone would wait for itself. Which one is known here, so that all stay in
+        // registers.
         let mut totals = [[_mm512_setzero_si512(); 2]; ROWS];
-        for (step, (rows, weights)) in tile.iter().zip(panel).enumerate() {
-            // SAFETY: there are 64 bytes, which need not be aligned.
-            let weights = unsafe { _mm512_loadu_si512(weights.as_ptr().cast()) };
-            for row in 0..ROWS {
-                let x = _mm512_set1_epi32(rows[row]);
-                let total = &mut totals[row][step % 2];
-                *total = _mm512_dpbusd_epi32(*total, x, weights);
+        let (pairs, last) = tile.as_chunks::<2>();
+        let (weight_pairs, last_weights) = panel.as_chunks::<2>();
+        for (rows, weights) in pairs.iter().zip(weight_pairs) {
+            for turn in 0..2 {
+                add_step(&mut totals, turn, &rows[turn], &weights[turn]);
             }
+        }
+        for (rows, weights) in last.iter().zip(last_weights) {
+            add_step(&mut totals, 0, rows, weights);
         }
         for (sums, [even, odd]) in sums.iter_mut().zip(totals) {
             let place = sums.as_mut_ptr();
@@ -153,6 +155,17 @@ fn add_avx512_vnni(mut strip: Strip<'_, i32>) {
                 _mm512_storeu_si512(place.cast(), after);
             }
         }
+    }
+}
+
+/// Adds the products of one group to those sums whose turn it is.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn add_step(totals: &mut [[__m512i; 2]; ROWS], turn: usize, rows: &[i32; ROWS], weights: &Weights) {
+    // SAFETY: there are 64 bytes, which need not be aligned.
+    let weights = unsafe { _mm512_loadu_si512(weights.as_ptr().cast()) };
+    for (total, row) in totals.iter_mut().zip(rows) {
+        total[turn] = _mm512_dpbusd_epi32(total[turn], _mm512_set1_epi32(*row), weights);
     }
 }
 
