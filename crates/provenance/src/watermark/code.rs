@@ -36,7 +36,8 @@ pub(super) fn decode(soft: &[f32]) -> Vec<bool> {
     let steps = soft.len() / GENERATORS.len();
     let outputs: Vec<usize> = (0..2 * STATES as u32)
         .map(|window| {
-            GENERATORS.iter().fold(0, |word, generator| word << 1 | (window & generator).count_ones() as usize % 2)
+            let bit = |generator: &u32| (window & generator).count_ones() as usize % 2;
+            GENERATORS.iter().fold(0, |word, generator| (word << 1) | bit(generator))
         })
         .collect();
     let mut scores = vec![0.0; STATES];
