@@ -11,9 +11,14 @@
 
 mod fused;
 
-use burn::tensor::{Tensor, activation};
+use std::ops::Range;
+
+use burn::tensor::{Tensor, TensorData, activation};
 
 use crate::{Segments, cpu};
+
+/// A score so low that its weight is nothing.
+const HIDDEN: f32 = -1e9;
 
 /// What [`attention`] is given.
 #[derive(Debug, Clone)]
@@ -42,7 +47,8 @@ pub struct Attention<'a> {
 /// # Source  Vaswani et al. 2017; packing as in Dehghani et al. 2023 (NaViT)
 pub fn attention(input: Attention<'_>) -> Tensor<2> {
     check(&input);
-    if ![&input.query, &input.key, &input.value].into_iter().all(cpu::supported) {
+    let is_tight = input.query_segments.is_tight() && input.key_segments.is_tight();
+    if !is_tight || ![&input.query, &input.key, &input.value].into_iter().all(cpu::supported) {
         return composite(input);
     }
     let Attention { query, key, value, heads, query_segments, key_segments } = input;
@@ -78,37 +84,47 @@ fn check(input: &Attention<'_>) {
 
 /// The meaning of [`attention`] in burn's operations; holds the whole score matrix.
 ///
-/// Runs of segments with equal lengths go through one batched product.
+/// Runs of segments with as much room go through one batched product.
 pub fn composite(input: Attention<'_>) -> Tensor<2> {
     let Attention { query, key, value, heads, query_segments, key_segments } = input;
     let [tokens, width] = query.dims();
-    let lengths = |index: usize| (query_segments.length(index), key_segments.length(index));
+    let device = query.device();
+    let kind = |index: usize| (query_segments.room(index), key_segments.room(index), key_segments.length(index) == 0);
     let mut outputs = Vec::new();
-    let mut first = 0;
+    let (mut first, mut rows, mut key_rows) = (0, 0, 0);
     while first < query_segments.len() {
-        let (length, key_length) = lengths(first);
-        let run = (first..query_segments.len()).take_while(|index| lengths(*index) == (length, key_length)).count();
-        let rows = query_segments.range(first).start;
-        let key_rows = key_segments.range(first).start;
-        first += run;
-        if length == 0 {
-            continue;
-        }
-        if key_length == 0 {
-            outputs.push(query.clone().narrow(0, rows, run * length).zeros_like());
-            continue;
-        }
-        let split = |x: &Tensor<2>, start: usize, length: usize| -> Tensor<4> {
-            let x = x.clone().narrow(0, start, run * length);
-            x.reshape([run, length, heads, width / heads]).swap_dims(1, 2) // [run, heads, length, Dh]
+        let (room, key_room, no_keys) = kind(first);
+        let run = (first..query_segments.len()).take_while(|index| kind(*index) == kind(first)).count();
+        let split = |x: &Tensor<2>, start: usize, room: usize| -> Tensor<4> {
+            let x = x.clone().narrow(0, start, run * room);
+            x.reshape([run, room, heads, width / heads]).swap_dims(1, 2) // [run, heads, room, Dh]
         };
-        let q = split(&query, rows, length);
-        let k = split(&key, key_rows, key_length);
-        let v = split(&value, key_rows, key_length);
-        let scale = ((width / heads) as f64).sqrt().recip();
-        let scores = activation::softmax(q.matmul(k.swap_dims(2, 3)) * scale, 3);
-        let out = scores.matmul(v).swap_dims(1, 2); // [run, length, heads, Dh]
-        outputs.push(out.reshape([run * length, width]));
+        if room > 0 && no_keys {
+            outputs.push(query.clone().narrow(0, rows, run * room).zeros_like());
+        } else if room > 0 {
+            let q = split(&query, rows, room);
+            let (k, v) = (split(&key, key_rows, key_room), split(&value, key_rows, key_room));
+            let scale = ((width / heads) as f64).sqrt().recip();
+            let mut scores = q.matmul(k.swap_dims(2, 3)) * scale;
+            if let Some(hidden) = hide_room(key_segments, first..first + run, key_room) {
+                scores = scores + Tensor::<4>::from_data(hidden, &device);
+            }
+            let out = activation::softmax(scores, 3).matmul(v).swap_dims(1, 2); // [run, room, heads, Dh]
+            outputs.push(out.reshape([run * room, width]));
+        }
+        (first, rows, key_rows) = (first + run, rows + run * room, key_rows + run * key_room);
     }
-    if outputs.is_empty() { Tensor::zeros([tokens, width], &query.device()) } else { Tensor::cat(outputs, 0) }
+    if outputs.is_empty() { Tensor::zeros([tokens, width], &device) } else { Tensor::cat(outputs, 0) }
+}
+
+/// What is added to the scores of keys that only fill room, `[run, 1, 1, room]`, where there are any.
+fn hide_room(segments: &Segments, run: Range<usize>, room: usize) -> Option<TensorData> {
+    if run.clone().all(|index| segments.length(index) == room) {
+        return None;
+    }
+    let hidden: Vec<f32> = run
+        .clone()
+        .flat_map(|index| (0..room).map(move |key| if key < segments.length(index) { 0.0 } else { HIDDEN }))
+        .collect();
+    Some(TensorData::new(hidden, [run.len(), 1, 1, room]))
 }

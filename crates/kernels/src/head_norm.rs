@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::NORM_EPSILON;
 use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
+use crate::packing::repeat_rows;
 use crate::rms_norm::{Normed, inverse_root, norm_gradient};
 
 /// Rotation angles of every token, as cosines and sines.
@@ -85,19 +86,19 @@ pub fn composite(input: HeadNormRotary) -> Tensor<2> {
     let head_width = width / heads;
     let x = x.reshape([tokens, heads, head_width]);
     let mean_square = (x.clone() * x.clone()).mean_dim(2);
-    let normed = x / (mean_square + NORM_EPSILON).sqrt() * weight.unsqueeze::<3>();
+    let weight = repeat_rows(weight.unsqueeze(), tokens * heads).reshape([tokens, heads, head_width]);
+    let normed = x / (mean_square + NORM_EPSILON).sqrt() * weight;
     let Some(Rotary { cos, sin }) = rotary else {
         return normed.reshape([tokens, width]);
     };
     let [_, pairs] = cos.dims();
-    let cos = cos.reshape([tokens, 1, pairs, 1]);
-    let sin = sin.reshape([tokens, 1, pairs, 1]);
     let normed = normed.reshape([tokens, width / (2 * pairs), pairs, 2]);
-    let even = normed.clone().narrow(3, 0, 1);
-    let odd = normed.narrow(3, 1, 1);
-    let first = even.clone() * cos.clone() - odd.clone() * sin.clone();
-    let second = odd * cos + even * sin;
-    Tensor::cat(vec![first, second], 3).reshape([tokens, width])
+    // y = n·[cos, cos] + [n₂ᵢ₊₁, n₂ᵢ]·[−sin, sin]
+    let cos: Tensor<4> = cos.reshape([tokens, 1, pairs, 1]);
+    let sin: Tensor<4> = sin.reshape([tokens, 1, pairs, 1]);
+    let signed_sin = Tensor::cat(vec![-sin.clone(), sin], 3);
+    let rotated = normed.clone() * cos + normed.flip([3]) * signed_sin;
+    rotated.reshape([tokens, width])
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -19,6 +19,7 @@
 //! | [`conv`] | [`causal_conv3d`] and [`causal_conv3d_behind`], channels last |
 //! | [`upsample`] | [`double_space`], channels last |
 //! | [`adamw`] | [`adamw_step`] with moving average, on slices |
+//! | [`moments`] | [`Moments`] of a parameter and its [`Gradient`], on any device |
 //! | [`allocator`] | [`ReusingAllocator`] for programs that make large tensors over and over |
 //!
 //! On the CPU in single precision each operation has a *fused* form: one pass through memory where
@@ -45,6 +46,7 @@ pub mod head_norm;
 pub mod int8;
 pub mod linear;
 pub mod modulation;
+pub mod moments;
 pub mod packing;
 pub mod rms_norm;
 pub mod upsample;
@@ -58,6 +60,7 @@ pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
 pub use int8::{QuantisedWeight, linear_int8};
 pub use linear::linear;
 pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
+pub use moments::{Gradient, Moments};
 pub use packing::{Rows, Segments};
 pub use rms_norm::{normalize, normalize_silu, rms_norm, rms_norm_silu};
 pub use upsample::double_space;

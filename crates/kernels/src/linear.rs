@@ -14,6 +14,7 @@ use crate::cpu::{
     self, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, read, tensor, transpose, uninit,
     values,
 };
+use crate::packing::repeat_rows;
 
 /// Multiplies every row by a matrix and adds a bias.
 ///
@@ -39,9 +40,10 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
 
 /// The meaning of [`linear`] in burn's operations.
 pub fn composite(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    let [tokens, _] = x.dims();
     let y = x.matmul(weight);
     match bias {
-        Some(bias) => y + bias.unsqueeze::<2>(),
+        Some(bias) => y + repeat_rows(bias.unsqueeze(), tokens),
         None => y,
     }
 }

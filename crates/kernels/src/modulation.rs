@@ -88,18 +88,16 @@ fn check(what: &str, x: &Tensor<2>, table: &Tensor<2>, rows: &Rows) {
 /// The meaning of [`modulated_layer_norm`] in burn's operations.
 pub fn modulated_layer_norm_composite(input: ModulatedLayerNorm<'_>) -> Tensor<2> {
     let ModulatedLayerNorm { x, shift, scale, rows } = input;
-    let rows = rows.to_tensor(&x.device());
     let centred = x.clone() - x.mean_dim(1);
     let variance = (centred.clone() * centred.clone()).mean_dim(1);
     let normed = centred / (variance + NORM_EPSILON).sqrt();
-    normed * (scale.select(0, rows.clone()) + 1.0) + shift.select(0, rows)
+    normed * (rows.spread(scale) + 1.0) + rows.spread(shift)
 }
 
 /// The meaning of [`gated_residual`] in burn's operations.
 pub fn gated_residual_composite(input: GatedResidual<'_>) -> Tensor<2> {
     let GatedResidual { x, y, gate, rows } = input;
-    let rows = rows.to_tensor(&x.device());
-    x + gate.select(0, rows) * y
+    x + rows.spread(gate) * y
 }
 
 #[derive(Debug, Clone)]

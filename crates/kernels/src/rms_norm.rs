@@ -14,6 +14,7 @@ use crate::NORM_EPSILON;
 use crate::activation::{silu_composite, silu_slope, silu_value};
 use crate::cpu::simd::dot;
 use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
+use crate::packing::repeat_rows;
 
 /// Divides every row by its root mean square and scales each channel.
 ///
@@ -78,8 +79,9 @@ pub fn composite(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
 }
 
 fn composite_with(x: Tensor<2>, weight: Tensor<1>, epsilon: f32) -> Tensor<2> {
+    let [tokens, _] = x.dims();
     let mean_square = (x.clone() * x.clone()).mean_dim(1);
-    x / (mean_square + epsilon).sqrt() * weight.unsqueeze::<2>()
+    x / (mean_square + epsilon).sqrt() * repeat_rows(weight.unsqueeze(), tokens)
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -81,6 +81,30 @@ fn empty_segments_give_zeros() {
 }
 
 #[test]
+fn what_only_fills_room_is_not_attended_to() {
+    let (lengths, room) = ([3, 0, 5, 1], 5);
+    let queries = Segments::new([2, 2, 2, 2]);
+    let (q, k, v) = (random([8, 8]), random([9, 8]), random([9, 8]));
+    // Large numbers in the room would show at once.
+    let spaced = |x: &Tensor<2>, segments: &Segments| {
+        let parts = segments.ranges().flat_map(|range| {
+            let tokens = (!range.is_empty()).then(|| x.clone().narrow(0, range.start, range.len()));
+            let filler = (range.len() < room).then(|| Tensor::ones([room - range.len(), 8], &x.device()) * 100.0);
+            [tokens, filler].into_iter().flatten()
+        });
+        Tensor::cat(parts.collect(), 0)
+    };
+    let tight = Segments::new(lengths);
+    let attended = |key: Tensor<2>, value: Tensor<2>, key_segments: &Segments| {
+        let query_segments = &queries;
+        values(attention(Attention { query: q.clone(), key, value, heads: 2, query_segments, key_segments }))
+    };
+    let expected = attended(k.clone(), v.clone(), &tight);
+    let got = attended(spaced(&k, &tight), spaced(&v, &tight), &Segments::padded(room, lengths));
+    assert!(expected.iter().zip(&got).all(|(expected, got)| (expected - got).abs() < 1e-5));
+}
+
+#[test]
 fn no_tokens_at_all_are_fine() {
     let x = random([0, 8]).require_grad();
     let weight = random([8, 8]).require_grad();

@@ -1,4 +1,5 @@
-//! Every operation against PyTorch, output and gradients, in the fused and the composite form.
+//! Every operation against PyTorch, output and gradients, in the fused and the composite form. With the feature `vulkan` the
+//! same on a graphics card.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic, and is not documented item by item")]
 
 use burn::tensor::{Device, Shape, Tensor, TensorData};
@@ -9,6 +10,13 @@ const GOLDENS: &[u8] = include_bytes!("goldens/kernels.safetensors");
 /// Of the largest value in a tensor; noted in the goldens as well.
 const TOLERANCE: f32 = 1e-5;
 
+fn device() -> Device {
+    #[cfg(feature = "vulkan")]
+    return Device::vulkan(burn::tensor::DeviceKind::DefaultDevice);
+    #[cfg(not(feature = "vulkan"))]
+    Device::default()
+}
+
 fn golden(name: &str) -> (Vec<f32>, Vec<usize>) {
     let file = SafeTensors::deserialize(GOLDENS).unwrap();
     let view = file.tensor(name).unwrap();
@@ -18,7 +26,7 @@ fn golden(name: &str) -> (Vec<f32>, Vec<usize>) {
 
 fn load<const D: usize>(name: &str) -> Tensor<D> {
     let (values, shape) = golden(name);
-    Tensor::from_data(TensorData::new(values, Shape::from(shape)), &Device::default().autodiff())
+    Tensor::from_data(TensorData::new(values, Shape::from(shape)), &device().autodiff())
 }
 
 fn assert_close<const D: usize>(name: &str, got: Tensor<D>) {

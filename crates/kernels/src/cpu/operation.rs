@@ -11,7 +11,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{
     Autodiff, BackendTensor, DType, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, Flex, TensorMetadata,
 };
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use burn_flex::FlexTensor;
 
 type Tracked = FloatTensor<Autodiff<Flex>>;
@@ -40,6 +40,11 @@ pub(crate) fn supported<const D: usize>(tensor: &Tensor<D>) -> bool {
         #[allow(unreachable_patterns, reason = "there are further kinds only with a GPU feature")]
         _ => false,
     }
+}
+
+/// Whether a device is the CPU, on which the fused forms run.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    supported(&Tensor::<1>::empty([1], device))
 }
 
 /// Whether a tensor may be asked for a gradient, or leads back to one that may.

@@ -105,6 +105,15 @@ pub struct PromptEmbeds {
     pub segments: Segments,
 }
 
+impl PromptEmbeds {
+    /// Mean of each prompt's embeddings.
+    ///
+    /// # Shapes  → `[prompts, width]`
+    pub fn mean(&self) -> Tensor<2> {
+        self.segments.mean(self.tokens.clone())
+    }
+}
+
 impl TextEncoder {
     /// Sizes.
     pub const fn config(&self) -> &TextEncoderConfig {
@@ -113,11 +122,14 @@ impl TextEncoder {
 
     /// Embeds prompts, given as token ids.
     pub fn forward(&self, prompts: &[Vec<u32>]) -> PromptEmbeds {
-        let segments = Segments::new(prompts.iter().map(Vec::len));
         let device = self.embedding.val().device();
-        let ids: Vec<i32> = prompts.iter().flatten().map(|id| *id as i32).collect();
+        let segments = Segments::suited_to(&device, &prompts.iter().map(Vec::len).collect::<Vec<_>>());
+        let mut ids = vec![0; segments.total()];
+        for (range, prompt) in segments.ranges().zip(prompts) {
+            ids[range].iter_mut().zip(prompt).for_each(|(slot, id)| *slot = *id as i32);
+        }
         let ids: Tensor<1, Int> = Tensor::from_data(TensorData::new(ids, [segments.total()]), &device);
-        let positions = segments.ranges().flat_map(|range| (0..range.len()).map(|position| position as f32));
+        let positions = (0..segments.len()).flat_map(|prompt| (0..segments.room(prompt)).map(|token| token as f32));
         let head_width = self.config.width / self.config.heads;
         let rotary = rotary::rotary_1d(positions, head_width, &device);
         let mut x = self.embedding.val().select(0, ids);

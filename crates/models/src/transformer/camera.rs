@@ -6,6 +6,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use glam::{Quat, Vec2, Vec3};
+use rayon::prelude::*;
 
 use super::{TokenGrid, TransformerConfig};
 use crate::WeightInit;
@@ -63,10 +64,10 @@ impl CameraConditioning {
 
 /// [`RAY_FEATURES`] numbers for each token.
 fn ray_features(cameras: &[Option<Vec<CameraPose>>], grids: &[TokenGrid]) -> Vec<f32> {
-    let mut features = Vec::new();
-    for (clip, grid) in grids.iter().enumerate() {
+    let clips = grids.par_iter().enumerate().flat_map_iter(|(clip, grid)| {
         let lens = Lens::of(grid);
         let poses = cameras.get(clip).and_then(Option::as_deref).unwrap_or_default();
+        let mut features = Vec::with_capacity(grid.len() * RAY_FEATURES);
         for [frame, row, column] in grid.positions() {
             let place = Vec2::new(
                 (column as f32 + 0.5) / grid.columns as f32, //
@@ -79,8 +80,9 @@ fn ray_features(cameras: &[Option<Vec<CameraPose>>], grids: &[TokenGrid]) -> Vec
                 None => features.resize(features.len() + RAY_FEATURES, 0.0),
             }
         }
-    }
-    features
+        features
+    });
+    clips.collect()
 }
 
 fn token_features(lens: &Lens, place: Vec2, now: View, previous: View) -> impl Iterator<Item = f32> {

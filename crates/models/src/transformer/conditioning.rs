@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Tensor, TensorData},
 };
 use kernels::Rows;
 
-use super::{TransformerConfig, TransformerInput};
+use super::{TransformerConfig, TransformerInput, tokens::for_each_token};
 use crate::{
     WeightInit,
     layers::{Linear, LinearConfig},
-    text::PromptEmbeds,
 };
 
 /// Sines and cosines that stand for a noise level.
@@ -50,9 +49,9 @@ impl Conditioning {
         let features = Tensor::from_data(TensorData::new(table.level_features(), [rows, LEVEL_FEATURES]), &device);
         let level = self.level_out.forward(kernels::silu(self.level_in.forward(features)));
 
-        let pooled = self.prompt.forward(mean_by_prompt(input.prompt_embeds, &device)); // [clips, D]
+        let pooled = self.prompt.forward(input.prompt_embeds.mean()); // [clips, D]
         let clips = Rows::new(table.keys.iter().map(|key| key.clip));
-        let prompt = pooled.select(0, clips.to_tensor(&device));
+        let prompt = clips.spread(pooled);
         (level + prompt, Rows::new(table.rows))
     }
 
@@ -60,20 +59,17 @@ impl Conditioning {
     ///
     /// Coordinates are relative to the clip's sides, so that a place means the same at every size.
     pub(super) fn places(&self, input: &TransformerInput<'_>) -> Tensor<2> {
-        let mut features = Vec::new();
-        for grid in input.grids {
+        let features = for_each_token(input.grids, |grid, position| {
             let sides = [grid.frames, grid.rows, grid.columns];
-            for position in grid.positions() {
-                for (index, side) in position.into_iter().zip(sides) {
-                    let relative = (index as f32 + 0.5) / side as f32;
-                    for octave in 0..PLACE_FREQUENCIES {
-                        let angle = relative * std::f32::consts::PI * (1 << octave) as f32;
-                        features.extend([angle.sin(), angle.cos()]);
-                    }
-                }
-                features.extend(sides.map(|side| (side as f32).ln() - 1.5));
-            }
-        }
+            let waves = (0..3).flat_map(move |axis| {
+                let relative = (position[axis] as f32 + 0.5) / sides[axis] as f32;
+                (0..PLACE_FREQUENCIES).flat_map(move |octave| {
+                    let angle = relative * std::f32::consts::PI * (1 << octave) as f32;
+                    [angle.sin(), angle.cos()]
+                })
+            });
+            waves.chain(sides.map(|side| (side as f32).ln() - 1.5))
+        });
         let tokens = features.len() / PLACE_FEATURES;
         let features = TensorData::new(features, [tokens, PLACE_FEATURES]);
         self.place.forward(Tensor::from_data(features, &input.patches.device()))
@@ -124,15 +120,4 @@ impl LevelTable {
         }
         features
     }
-}
-
-/// Mean of each prompt's token embeddings: `[clips, text_width]`.
-pub(super) fn mean_by_prompt(prompt_embeds: &PromptEmbeds, device: &Device) -> Tensor<2> {
-    let (clips, tokens) = (prompt_embeds.segments.len(), prompt_embeds.segments.total());
-    let mut weights = vec![0.0; clips * tokens];
-    for (clip, range) in prompt_embeds.segments.ranges().enumerate() {
-        let weight = 1.0 / range.len().max(1) as f32;
-        weights[clip * tokens..][range].fill(weight);
-    }
-    Tensor::<2>::from_data(TensorData::new(weights, [clips, tokens]), device).matmul(prompt_embeds.tokens.clone())
 }

@@ -5,7 +5,7 @@ use burn::{
     tensor::{Tensor, TensorData},
 };
 
-use super::{TokenGrid, TransformerConfig, conditioning::mean_by_prompt};
+use super::{TokenGrid, TransformerConfig};
 use crate::{WeightInit, text::PromptEmbeds};
 
 /// Distance in tokens within which a token is close to a point.
@@ -70,7 +70,7 @@ impl MotionConditioning {
         let tensor = |values: Vec<f32>, width: usize| {
             Tensor::<2>::from_data(TensorData::new(values, [nearness.tokens, width]), &device)
         };
-        let names = mean_by_prompt(names, &device);
+        let names = names.mean();
         let named = |nearness: Vec<f32>, weight: &Param<Tensor<2>>| {
             tensor(nearness, paths.len()).matmul(kernels::linear(names.clone(), weight.val(), None))
         };

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::Rotary;
 
-use super::TokenGrid;
+use super::{TokenGrid, tokens::for_each_token};
 
 /// Slowest rotation: one radian in this many positions.
 const TEXT_BASE: f32 = 10_000.0;
@@ -25,16 +25,13 @@ pub(crate) fn rotary_3d(grids: &[TokenGrid], head_width: usize, device: &Device)
     let [pairs_time, pairs_row, pairs_column] = axis_pairs(head_width / 2);
     let (by_time, by_row, by_column) =
         (frequencies(pairs_time, GRID_BASE), frequencies(pairs_row, GRID_BASE), frequencies(pairs_column, GRID_BASE));
-    let mut angles = Vec::new();
-    for grid in grids {
-        for [frame, row, column] in grid.positions() {
-            let centred = |index: usize, length: usize| index as f32 - (length as f32 - 1.0) / 2.0;
-            let (row, column) = (centred(row, grid.rows), centred(column, grid.columns));
-            angles.extend(by_time.iter().map(|frequency| frame as f32 * frequency));
-            angles.extend(by_row.iter().map(|frequency| row * frequency));
-            angles.extend(by_column.iter().map(|frequency| column * frequency));
-        }
-    }
+    let angles = for_each_token(grids, |grid, [frame, row, column]| {
+        let centred = |index: usize, length: usize| index as f32 - (length as f32 - 1.0) / 2.0;
+        let (row, column) = (centred(row, grid.rows), centred(column, grid.columns));
+        let by_time = by_time.iter().map(move |frequency| frame as f32 * frequency);
+        let by_row = by_row.iter().map(move |frequency| row * frequency);
+        by_time.chain(by_row).chain(by_column.iter().map(move |frequency| column * frequency))
+    });
     from_angles(angles, head_width / 2, device)
 }
 

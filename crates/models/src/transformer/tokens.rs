@@ -41,6 +41,20 @@ impl TokenGrid {
     }
 }
 
+/// Numbers that depend on a token's place in its grid alone, for all tokens of all clips; taken once for each run of equal
+/// grids.
+pub(super) fn for_each_token<I: Iterator<Item = f32>>(
+    grids: &[TokenGrid],
+    numbers: impl Fn(&TokenGrid, [usize; 3]) -> I,
+) -> Vec<f32> {
+    let mut all = Vec::new();
+    for equal in grids.chunk_by(|grid, next| grid == next) {
+        let of_one: Vec<f32> = equal[0].positions().flat_map(|place| numbers(&equal[0], place)).collect();
+        equal.iter().for_each(|_| all.extend_from_slice(&of_one));
+    }
+    all
+}
+
 /// Cuts one clip's latents into patches.
 ///
 /// # Shapes  latents: `[1, C, T, H, W]` → `[T·H/2·W/2, 4C]`
