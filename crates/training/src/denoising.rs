@@ -23,6 +23,7 @@ use models::{
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
@@ -246,55 +247,37 @@ fn batch<'a>(
     (tokenizer, max_tokens): (&Tokenizer, usize),
     (rng, device): (&mut ChaCha8Rng, &Device),
 ) -> Result<Batch, TrainingError> {
-    let (mut patches, mut velocity, mut levels) = (Vec::new(), Vec::new(), Vec::new());
+    let seeded: Vec<(NoisedClip<'_>, u64)> = clips.map(|clip| (clip, rng.random())).collect();
+    let seeded: Vec<_> = seeded.into_iter().filter_map(|(clip, seed)| Some((clip.grid()?, clip, seed))).collect();
+    let width = seeded.first().map_or(0, |(_, clip, _)| clip.sample.shape[0] * PATCH * PATCH);
+    let parts: Vec<ClipTokens> = seeded.par_iter().map(|(grid, clip, seed)| clip.tokens(*grid, *seed)).collect();
+    let joined = |part: fn(&ClipTokens) -> &Vec<f32>| parts.iter().flat_map(part).copied().collect::<Vec<f32>>();
+
     let (mut grids, mut prompts, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
     let (mut paths, mut names) = (Vec::new(), Vec::new());
-    let (mut semantics, mut known) = (Vec::new(), Vec::new());
-    let mut width = 0;
-    for clip in clips {
-        let [c, t, h, w] = clip.sample.shape;
-        let Some(grid) = TokenGrid::from_latents(clip.frames.len(), h, w) else { continue };
-        width = c * PATCH * PATCH;
-        let mut noise = normal_numbers(ChaCha8Rng::seed_from_u64(rng.random()));
-        for [frame, row, column] in grid.positions() {
-            let level = clip.levels[frame];
-            levels.push(level);
-            for channel in 0..c {
-                for offset in 0..PATCH * PATCH {
-                    let (y, x) = (row * PATCH + offset / PATCH, column * PATCH + offset % PATCH);
-                    let data =
-                        clip.sample.latents[((channel * t + clip.frames.start + frame) * h + y) * w + x].to_f32();
-                    let noise = noise.next().unwrap_or_default();
-                    patches.push((1.0 - level) * data + level * noise);
-                    velocity.push(noise - data);
-                }
-            }
-        }
-        let before = clip.frames.start * grid.rows * grid.columns;
-        let targets = semantics::targets(&clip.sample.labels, before + grid.len());
-        known.resize(known.len() + grid.len(), if targets.is_some() { 1.0 } else { 0.0 });
-        let targets = targets.unwrap_or_else(|| vec![0.0; (before + grid.len()) * SEMANTIC_FEATURES]);
-        semantics.extend_from_slice(&targets[before * SEMANTIC_FEATURES..]);
+    for (grid, clip, _) in seeded {
+        let start = clip.frames.start;
         for (name, points) in clip.paths {
-            paths
-                .push(MotionPath { clip: grids.len(), points: points[clip.frames.start.min(points.len())..].to_vec() });
+            paths.push(MotionPath { clip: grids.len(), points: points[start.min(points.len())..].to_vec() });
             names.push(tokenizer.encode(&name, max_tokens)?);
         }
         grids.push(grid);
         prompts.push(tokenizer.encode(clip.caption, max_tokens)?);
         // A path counts from the first frame, so a part of it is another path.
-        let camera = clip.sample.camera.as_ref().filter(|_| clip.camera && clip.frames.start == 0);
+        let camera = clip.sample.camera.as_ref().filter(|_| clip.camera && start == 0);
         cameras.push(camera.cloned());
     }
+    let levels = joined(|part| &part.levels);
     let tokens = levels.len();
     let weight: Vec<f32> = levels.iter().map(|level| if *level > 0.0 { 1.0 } else { 0.0 }).collect();
+    let tensor = |values: Vec<f32>, width: usize| Tensor::from_data(TensorData::new(values, [tokens, width]), device);
     Ok(Batch {
-        patches: Tensor::from_data(TensorData::new(patches, [tokens, width]), device),
-        velocity: Tensor::from_data(TensorData::new(velocity, [tokens, width]), device),
+        patches: tensor(joined(|part| &part.patches), width),
+        velocity: tensor(joined(|part| &part.velocity), width),
         weight_sum: (weight.iter().sum::<f32>() * width as f32).max(1.0),
-        weight: Tensor::from_data(TensorData::new(weight, [tokens, 1]), device),
-        semantics: Tensor::from_data(TensorData::new(semantics, [tokens, SEMANTIC_FEATURES]), device),
-        semantics_known: Tensor::from_data(TensorData::new(known, [tokens, 1]), device),
+        weight: tensor(weight, 1),
+        semantics: tensor(joined(|part| &part.semantics), SEMANTIC_FEATURES),
+        semantics_known: tensor(joined(|part| &part.semantics_known), 1),
         grids,
         levels,
         prompts,
@@ -302,6 +285,50 @@ fn batch<'a>(
         paths,
         names,
     })
+}
+
+/// One clip's share of a [`Batch`].
+#[derive(Default)]
+struct ClipTokens {
+    patches: Vec<f32>,
+    velocity: Vec<f32>,
+    levels: Vec<f32>,
+    semantics: Vec<f32>,
+    semantics_known: Vec<f32>,
+}
+
+impl NoisedClip<'_> {
+    /// The patches that are shown; none of a size that cannot be cut into patches.
+    fn grid(&self) -> Option<TokenGrid> {
+        let [_, _, h, w] = self.sample.shape;
+        TokenGrid::from_latents(self.frames.len(), h, w)
+    }
+
+    fn tokens(&self, grid: TokenGrid, seed: u64) -> ClipTokens {
+        let [c, t, h, w] = self.sample.shape;
+        let mut tokens = ClipTokens::default();
+        let mut noise = normal_numbers(ChaCha8Rng::seed_from_u64(seed));
+        for [frame, row, column] in grid.positions() {
+            let level = self.levels[frame];
+            tokens.levels.push(level);
+            for channel in 0..c {
+                for offset in 0..PATCH * PATCH {
+                    let (y, x) = (row * PATCH + offset / PATCH, column * PATCH + offset % PATCH);
+                    let place = ((channel * t + self.frames.start + frame) * h + y) * w + x;
+                    let data = self.sample.latents[place].to_f32();
+                    let noise = noise.next().unwrap_or_default();
+                    tokens.patches.push((1.0 - level) * data + level * noise);
+                    tokens.velocity.push(noise - data);
+                }
+            }
+        }
+        let before = self.frames.start * grid.rows * grid.columns;
+        let targets = semantics::targets(&self.sample.labels, before + grid.len());
+        tokens.semantics_known = vec![if targets.is_some() { 1.0 } else { 0.0 }; grid.len()];
+        let mut targets = targets.unwrap_or_else(|| vec![0.0; (before + grid.len()) * SEMANTIC_FEATURES]);
+        tokens.semantics = targets.split_off(before * SEMANTIC_FEATURES);
+        tokens
+    }
 }
 
 /// The two things that are learned.

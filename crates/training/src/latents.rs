@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Films that are rendered, encoded and written together.
-const PORTION: u64 = 32;
+const PORTION: u64 = 64;
 /// Films from which the latents' mean and standard deviation are taken.
 const STATISTICS_FILMS: u64 = 192;
 /// Samples in one file of the cache: what is lost at most when a run is killed.
@@ -73,6 +73,8 @@ pub struct CacheRequest<'a> {
 
 /// Renders, encodes and caches all films of a stage that are not there yet, and reads the cache.
 ///
+/// Each thread takes films from first to last, so the autoencoder is best on the CPU.
+///
 /// # Errors
 /// [`TrainingError`] when films cannot be made or the cache cannot be written or read.
 pub fn cache(
@@ -95,8 +97,10 @@ pub fn cache(
             let done = writer.num_samples();
             let end = set_end.min(done + PORTION);
             // Equal worlds in differently sized sets would be a waste: every sample has a seed of its own.
-            for film in render(source, first_seed + done..first_seed + end)? {
-                writer.append(&sample(autoencoder, &film))?;
+            let seeds = (first_seed + done..first_seed + end).into_par_iter();
+            let samples = seeds.map(|seed| Ok(sample(autoencoder, &films::film(source, seed)?)));
+            for sample in samples.collect::<Result<Vec<_>, TrainingError>>()? {
+                writer.append(&sample)?;
             }
             let stop = monitor.step(&StepReport { stage: "latents", step: end, steps: total, loss: 0.0 }).is_break();
             if stop || end == set_end || end / SAMPLES_PER_FILE > done / SAMPLES_PER_FILE {

@@ -6,10 +6,13 @@ use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Gradients, Tensor, TensorData},
 };
-use kernels::{AdamW, AdamWConfig, adamw_step};
-use models::checkpoint::{self, NamedTensors};
+use kernels::{AdamWConfig, Gradient, Moments};
+use models::checkpoint::NamedTensors;
 
 use crate::recipe::OptimizerRecipe;
+
+/// The parts of a slot in a checkpoint.
+const PARTS: [&str; 3] = ["first", "second", "ema"];
 
 /// Moments and moving average of all weights, by name.
 #[derive(Clone, Debug, Default)]
@@ -22,9 +25,7 @@ pub struct Optimizer {
 #[derive(Clone, Debug)]
 struct Slot {
     shape: Vec<usize>,
-    first: Vec<f32>,
-    second: Vec<f32>,
-    ema: Vec<f32>,
+    moments: Moments,
 }
 
 /// What a step was like.
@@ -39,28 +40,23 @@ pub struct UpdateReport {
 impl Optimizer {
     /// An optimizer that has done nothing yet; the moving average begins at the weights.
     pub fn new(module: &impl Module) -> Self {
-        let slots = checkpoint::named_tensors(module).into_iter().map(|(name, data)| {
-            let shape = data.shape().to_vec();
-            let ema = data.try_into_vec::<f32>().unwrap_or_default();
-            (name, Slot { shape, first: vec![0.0; ema.len()], second: vec![0.0; ema.len()], ema })
-        });
-        Self { step: 0, slots: slots.collect() }
+        let mut slots = Slots::default();
+        module.visit(&mut slots);
+        Self { step: 0, slots: slots.slots }
     }
 
     /// Global norm of the gradients, and the gradients by name.
-    pub fn collect(module: &impl Module, gradients: Gradients) -> (f32, BTreeMap<String, Vec<f32>>) {
-        let mut collector = Collector { gradients, values: BTreeMap::new(), path: Vec::new() };
+    pub fn collect(module: &impl Module, gradients: Gradients) -> (f32, BTreeMap<String, Gradient>) {
+        let mut collector = Collector { gradients, by_name: BTreeMap::new(), path: Vec::new() };
         module.visit(&mut collector);
-        let squares = |values: &Vec<f32>| values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
-        let norm = collector.values.values().map(squares).sum::<f64>().sqrt();
-        (norm as f32, collector.values)
+        (Gradient::global_norm(collector.by_name.values()) as f32, collector.by_name)
     }
 
     /// Updates all weights of `module` that have a gradient.
     pub fn update<M: Module>(
         &mut self,
         module: M,
-        (gradient_norm, gradients): (f32, BTreeMap<String, Vec<f32>>),
+        (gradient_norm, gradients): (f32, BTreeMap<String, Gradient>),
         (recipe, steps): (&OptimizerRecipe, u64),
     ) -> (M, UpdateReport) {
         self.step += 1;
@@ -84,47 +80,68 @@ impl Optimizer {
 
     /// The moving average of the weights, by name.
     pub fn ema(&self) -> NamedTensors {
-        self.tensors(|slot| &slot.ema)
+        let averages = self.slots.iter().map(|(name, slot)| (name.clone(), slot.data(slot.moments.ema())));
+        averages.collect()
     }
 
     /// Everything that a checkpoint needs: `first.NAME`, `second.NAME` and `ema.NAME`.
     pub fn state(&self) -> NamedTensors {
-        type Values = fn(&Slot) -> &Vec<f32>;
-        let parts: [(&str, Values); 3] =
-            [("first", |slot| &slot.first), ("second", |slot| &slot.second), ("ema", |slot| &slot.ema)];
-        let named = parts.into_iter().flat_map(|(part, values)| {
-            self.tensors(values).into_iter().map(move |(name, data)| (format!("{part}.{name}"), data))
+        let parts = self.slots.iter().flat_map(|(name, slot)| {
+            let parts = PARTS.into_iter().zip(slot.moments.to_vecs());
+            parts.map(move |(part, values)| (format!("{part}.{name}"), slot.data(values)))
         });
-        named.collect()
+        parts.collect()
     }
 
     /// Takes up where [`Self::state`] left off; names what does not fit.
     pub fn restore(&mut self, step: u64, mut state: NamedTensors) -> Result<(), String> {
         for (name, slot) in &mut self.slots {
-            let parts = [("first", &mut slot.first), ("second", &mut slot.second), ("ema", &mut slot.ema)];
-            for (part, values) in parts {
+            let mut take = |part: &str| {
                 let key = format!("{part}.{name}");
                 let data = state.remove(&key).ok_or_else(|| format!("{key} is missing"))?;
-                let restored = data.try_into_vec::<f32>().map_err(|error| format!("{key}: {error:?}"))?;
-                if restored.len() != values.len() {
-                    return Err(format!("{key} has {} values, not {}", restored.len(), values.len()));
-                }
-                *values = restored;
-            }
+                data.try_into_vec::<f32>().map_err(|error| format!("{key}: {error:?}"))
+            };
+            let [first, second, ema] = PARTS;
+            slot.moments
+                .restore([take(first)?, take(second)?, take(ema)?])
+                .map_err(|length| format!("{name} has another size: {length} values are expected"))?;
         }
         self.step = step;
         Ok(())
     }
+}
 
-    fn tensors(&self, values: fn(&Slot) -> &Vec<f32>) -> NamedTensors {
-        let named = self.slots.iter();
-        named.map(|(name, slot)| (name.clone(), TensorData::new(values(slot).clone(), slot.shape.clone()))).collect()
+impl Slot {
+    fn data(&self, values: Vec<f32>) -> TensorData {
+        TensorData::new(values, self.shape.clone())
+    }
+}
+
+#[derive(Default)]
+struct Slots {
+    slots: BTreeMap<String, Slot>,
+    path: Vec<String>,
+}
+
+impl ModuleVisitor for Slots {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let values = param.val().inner();
+        let slot = Slot { shape: values.dims().to_vec(), moments: Moments::new(values) };
+        self.slots.insert(self.path.join("."), slot);
     }
 }
 
 struct Collector {
     gradients: Gradients,
-    values: BTreeMap<String, Vec<f32>>,
+    by_name: BTreeMap<String, Gradient>,
     path: Vec<String>,
 }
 
@@ -138,16 +155,15 @@ impl ModuleVisitor for Collector {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let gradient = param.val().grad_remove(&mut self.gradients);
-        if let Some(values) = gradient.and_then(|gradient| gradient.into_data().try_into_vec::<f32>().ok()) {
-            self.values.insert(self.path.join("."), values);
+        if let Some(gradient) = param.val().grad_remove(&mut self.gradients) {
+            self.by_name.insert(self.path.join("."), Gradient::new(gradient));
         }
     }
 }
 
 struct Updater<'a> {
     slots: &'a mut BTreeMap<String, Slot>,
-    gradients: BTreeMap<String, Vec<f32>>,
+    gradients: BTreeMap<String, Gradient>,
     config: AdamWConfig,
     path: Vec<String>,
 }
@@ -163,19 +179,13 @@ impl ModuleMapper for Updater<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.join(".");
-        let (Some(slot), Some(grad)) = (self.slots.get_mut(&name), self.gradients.get(&name)) else { return param };
+        let (Some(slot), Some(gradient)) = (self.slots.get_mut(&name), self.gradients.get(&name)) else { return param };
         let (id, old, mapper) = param.consume();
-        let (device, tracked) = (old.device(), old.is_require_grad());
-        let Ok(mut values) = old.into_data().try_into_vec::<f32>() else {
-            unreachable!("weights are 32-bit floats");
-        };
+        let tracked = old.is_require_grad();
         // Vectors are biases and norms: they are not decayed.
         let weight_decay = if D < 2 { 0.0 } else { self.config.weight_decay };
-        adamw_step(
-            AdamW { param: &mut values, grad, m: &mut slot.first, v: &mut slot.second, ema: &mut slot.ema },
-            &AdamWConfig { weight_decay, ..self.config },
-        );
-        let new = Tensor::from_data(TensorData::new(values, slot.shape.clone()), &device).set_require_grad(tracked);
+        let config = AdamWConfig { weight_decay, ..self.config };
+        let new = Tensor::from_inner(slot.moments.step(old.inner(), gradient, &config)).set_require_grad(tracked);
         Param::from_mapped_value(id, new, mapper)
     }
 }

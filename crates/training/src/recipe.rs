@@ -90,6 +90,8 @@ pub struct FilmsRecipe {
 pub enum WorldsRecipe {
     /// One object, natural look, clear weather.
     Simple,
+    /// The same with a camera that never stands still.
+    Moving,
     /// Everything.
     Full,
 }
@@ -296,6 +298,7 @@ impl FilmsRecipe {
     pub fn distribution(&self, frame_rate: u32) -> Distribution {
         let distribution = match self.worlds {
             WorldsRecipe::Simple => Distribution::simple(),
+            WorldsRecipe::Moving => Distribution::moving(),
             WorldsRecipe::Full => Distribution::full(),
         };
         let duration_secs = self.num_frames as f32 / frame_rate as f32;

@@ -97,13 +97,15 @@ pub fn run(run: &Run, monitor: &mut dyn Monitor) -> Result<PathBuf, TrainingErro
         bundle.save(&target, Precision::F16)?;
     }
     let mut first_seed = recipe.first_film();
+    // Films are encoded where they are rendered.
+    let encoder = bundle.autoencoder.clone().to_device(&Device::flex());
     for stage in &recipe.stages {
         let stage_folder = folder.join(&stage.name);
         let request =
             CacheRequest { sets: &stage.films, frame_rate: recipe.frame_rate, split: Split::Training, first_seed };
-        let training = latents::cache(&bundle.autoencoder, request, &stage_folder.join("latents"), monitor)?;
+        let training = latents::cache(&encoder, request, &stage_folder.join("latents"), monitor)?;
         let request = CacheRequest { sets: &validation_sets(stage), split: Split::HeldOut, ..request };
-        let validation = latents::cache(&bundle.autoencoder, request, &stage_folder.join("validation"), monitor)?;
+        let validation = latents::cache(&encoder, request, &stage_folder.join("validation"), monitor)?;
         first_seed += stage.films.iter().map(|films| films.count).sum::<u64>();
 
         let initial = DenoisingModel {

@@ -204,7 +204,7 @@ fn every_recipe_of_the_repository_can_be_read() {
         .map(|entry| Recipe::load(&entry.unwrap().path()).unwrap_or_else(|error| panic!("{error}")).name)
         .collect();
     names.sort();
-    assert_eq!(names, ["base", "large", "nano", "nano", "nano", "nano", "nano", "nano", "small"]);
+    assert_eq!(names, ["base", "large", "nano", "nano", "nano", "nano", "nano", "nano", "nano", "small"]);
 }
 
 #[test]

@@ -122,6 +122,11 @@ impl Distribution {
         }
     }
 
+    /// The same with a camera that never stands still.
+    pub fn moving() -> Self {
+        Self { cameras: Self::cameras(0.0), ..Self::simple() }
+    }
+
     /// The same for films of another length.
     #[must_use]
     pub fn with_duration_secs(self, duration_secs: f32) -> Self {
