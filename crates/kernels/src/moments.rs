@@ -22,27 +22,31 @@ pub struct Moments {
 #[derive(Debug, Clone)]
 enum Values {
     Host(Vec<f32>),
-    Device(Tensor<1>),
+    Device(Box<Tensor<1>>),
 }
 
 impl Values {
     /// # Panics  when the tensor is not of 32-bit floats
     fn of<const D: usize>(tensor: Tensor<D>) -> Self {
         let length = tensor.shape().num_elements();
-        if cpu::is_cpu(&tensor.device()) { Self::Host(to_vec(tensor)) } else { Self::Device(tensor.reshape([length])) }
+        if cpu::is_cpu(&tensor.device()) {
+            Self::Host(to_vec(tensor))
+        } else {
+            Self::Device(Box::new(tensor.reshape([length])))
+        }
     }
 
     fn zeros_like(&self) -> Self {
         match self {
             Self::Host(values) => Self::Host(vec![0.0; values.len()]),
-            Self::Device(tensor) => Self::Device(tensor.zeros_like()),
+            Self::Device(tensor) => Self::Device(Box::new(tensor.zeros_like())),
         }
     }
 
     fn to_vec(&self) -> Vec<f32> {
         match self {
             Self::Host(values) => values.clone(),
-            Self::Device(tensor) => to_vec(tensor.clone()),
+            Self::Device(tensor) => to_vec(Tensor::clone(tensor)),
         }
     }
 
@@ -57,7 +61,7 @@ impl Values {
         }
         match self {
             Self::Host(held) => *held = values,
-            Self::Device(tensor) => *tensor = Tensor::from_data(TensorData::new(values, [length]), &tensor.device()),
+            Self::Device(tensor) => **tensor = Tensor::from_data(TensorData::new(values, [length]), &tensor.device()),
         }
         Ok(())
     }
@@ -82,7 +86,10 @@ impl Gradient {
         for Self(values) in gradients {
             match values {
                 Values::Host(values) => sum += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>(),
-                Values::Device(tensor) => on_device.push((tensor.clone() * tensor.clone()).sum()),
+                Values::Device(tensor) => {
+                    let tensor = Tensor::clone(tensor);
+                    on_device.push((tensor.clone() * tensor).sum());
+                }
             }
         }
         if !on_device.is_empty() {
