@@ -8,30 +8,30 @@ use std::{ops::Range, path::Path};
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, TensorData, activation::softplus},
+    tensor::{Tensor, activation::softplus},
 };
 use dataset::{
     latents::{LatentCache, LatentSample},
     packing::{Packer, PackingSettings},
 };
-use diffusion::{noise::normal_numbers, training_levels::TrainingLevels};
+use diffusion::training_levels::TrainingLevels;
 use models::{
     Bundle, TextEncoder, Tokenizer, Transformer,
     checkpoint::Precision,
     layers::Linear,
-    transformer::{CameraPose, MotionPath, Motions, PATCH, TokenGrid, TransformerInput},
+    transformer::{Motions, PATCH, TransformerInput},
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
-    Monitor, TrainingError, motion,
+    Monitor, TrainingError,
+    batch::{Batch, NoisedClip, batch},
+    motion,
     optimizer::Optimizer,
     recipe::StageRecipe,
     samples,
-    semantics::{self, SEMANTIC_FEATURES},
     stage::{self, Stage, StageSettings, StepLoss, begin, device_of},
 };
 
@@ -65,38 +65,6 @@ pub struct StageData<'a> {
     pub bundle: &'a Bundle,
     /// The model folder, written anew at every validation, so that there is always one to try.
     pub target: &'a Path,
-}
-
-/// Noisy packed clips and what the model should say of them.
-struct Batch {
-    patches: Tensor<2>,
-    velocity: Tensor<2>,
-    /// 1 for tokens that are to be imagined, 0 for given ones, `[N, 1]`.
-    weight: Tensor<2>,
-    weight_sum: f32,
-    /// What stands where, `[N, SEMANTIC_FEATURES]`, and 1 for tokens of which it is known, `[N, 1]`.
-    semantics: Tensor<2>,
-    semantics_known: Tensor<2>,
-    grids: Vec<TokenGrid>,
-    levels: Vec<f32>,
-    prompts: Vec<Vec<u32>>,
-    cameras: Vec<Option<Vec<CameraPose>>>,
-    paths: Vec<MotionPath>,
-    /// One name for each path.
-    names: Vec<Vec<u32>>,
-}
-
-/// One clip on its way into a batch.
-struct NoisedClip<'a> {
-    sample: &'a LatentSample,
-    /// Those of its latent frames that are shown.
-    frames: Range<usize>,
-    /// One level for each latent frame.
-    levels: Vec<f32>,
-    caption: &'a str,
-    camera: bool,
-    /// Names and points of what is told of.
-    paths: Vec<(String, Vec<Option<[f32; 2]>>)>,
 }
 
 /// Trains one stage, or goes on training it; the optimizer then holds the averaged weights.
@@ -162,7 +130,7 @@ impl Stage for Denoising<'_> {
     }
 
     fn validate(&self, averaged: DenoisingModel, step: u64, folder: &Path) -> Result<(String, Value), TrainingError> {
-        let losses = validation_losses(&averaged, self.data)?;
+        let losses = validation_losses(&averaged, self.data, false)?;
         let bundle = Bundle {
             text_encoder: averaged.text_encoder,
             transformer: averaged.transformer,
@@ -218,11 +186,16 @@ impl Denoising<'_> {
     }
 }
 
-/// Loss at each of [`VALIDATION_LEVELS`], over all held-out films, with the same noise every time.
+/// Loss at each of [`VALIDATION_LEVELS`], over all held-out films, with the same noise every time, told or not told where the
+/// camera goes.
 ///
 /// # Errors
 /// [`TrainingError`] when a caption is longer than the text encoder reads.
-pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result<Vec<(f32, f32)>, TrainingError> {
+pub fn validation_losses(
+    model: &DenoisingModel,
+    data: &StageData<'_>,
+    tells_camera: bool,
+) -> Result<Vec<(f32, f32)>, TrainingError> {
     let mut by_level = Vec::new();
     for level in VALIDATION_LEVELS {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -231,7 +204,7 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
             frames: 0..sample.shape[1],
             levels: vec![level; sample.shape[1]],
             caption: sample.captions.get(1).map_or("", String::as_str),
-            camera: false,
+            camera: tells_camera,
             paths: Vec::new(),
         });
         let max_tokens = model.text_encoder.config().max_tokens;
@@ -239,96 +212,6 @@ pub fn validation_losses(model: &DenoisingModel, data: &StageData<'_>) -> Result
         by_level.push((level, losses(model, &batch).velocity.into_scalar::<f32>()));
     }
     Ok(by_level)
-}
-
-/// Noises clips, cuts them into patches and lays them one after another.
-fn batch<'a>(
-    clips: impl Iterator<Item = NoisedClip<'a>>,
-    (tokenizer, max_tokens): (&Tokenizer, usize),
-    (rng, device): (&mut ChaCha8Rng, &Device),
-) -> Result<Batch, TrainingError> {
-    let seeded: Vec<(NoisedClip<'_>, u64)> = clips.map(|clip| (clip, rng.random())).collect();
-    let seeded: Vec<_> = seeded.into_iter().filter_map(|(clip, seed)| Some((clip.grid()?, clip, seed))).collect();
-    let width = seeded.first().map_or(0, |(_, clip, _)| clip.sample.shape[0] * PATCH * PATCH);
-    let parts: Vec<ClipTokens> = seeded.par_iter().map(|(grid, clip, seed)| clip.tokens(*grid, *seed)).collect();
-    let joined = |part: fn(&ClipTokens) -> &Vec<f32>| parts.iter().flat_map(part).copied().collect::<Vec<f32>>();
-
-    let (mut grids, mut prompts, mut cameras) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut paths, mut names) = (Vec::new(), Vec::new());
-    for (grid, clip, _) in seeded {
-        let start = clip.frames.start;
-        for (name, points) in clip.paths {
-            paths.push(MotionPath { clip: grids.len(), points: points[start.min(points.len())..].to_vec() });
-            names.push(tokenizer.encode(&name, max_tokens)?);
-        }
-        grids.push(grid);
-        prompts.push(tokenizer.encode(clip.caption, max_tokens)?);
-        // A path counts from the first frame, so a part of it is another path.
-        let camera = clip.sample.camera.as_ref().filter(|_| clip.camera && start == 0);
-        cameras.push(camera.cloned());
-    }
-    let levels = joined(|part| &part.levels);
-    let tokens = levels.len();
-    let weight: Vec<f32> = levels.iter().map(|level| if *level > 0.0 { 1.0 } else { 0.0 }).collect();
-    let tensor = |values: Vec<f32>, width: usize| Tensor::from_data(TensorData::new(values, [tokens, width]), device);
-    Ok(Batch {
-        patches: tensor(joined(|part| &part.patches), width),
-        velocity: tensor(joined(|part| &part.velocity), width),
-        weight_sum: (weight.iter().sum::<f32>() * width as f32).max(1.0),
-        weight: tensor(weight, 1),
-        semantics: tensor(joined(|part| &part.semantics), SEMANTIC_FEATURES),
-        semantics_known: tensor(joined(|part| &part.semantics_known), 1),
-        grids,
-        levels,
-        prompts,
-        cameras,
-        paths,
-        names,
-    })
-}
-
-/// One clip's share of a [`Batch`].
-#[derive(Default)]
-struct ClipTokens {
-    patches: Vec<f32>,
-    velocity: Vec<f32>,
-    levels: Vec<f32>,
-    semantics: Vec<f32>,
-    semantics_known: Vec<f32>,
-}
-
-impl NoisedClip<'_> {
-    /// The patches that are shown; none of a size that cannot be cut into patches.
-    fn grid(&self) -> Option<TokenGrid> {
-        let [_, _, h, w] = self.sample.shape;
-        TokenGrid::from_latents(self.frames.len(), h, w)
-    }
-
-    fn tokens(&self, grid: TokenGrid, seed: u64) -> ClipTokens {
-        let [c, t, h, w] = self.sample.shape;
-        let mut tokens = ClipTokens::default();
-        let mut noise = normal_numbers(ChaCha8Rng::seed_from_u64(seed));
-        for [frame, row, column] in grid.positions() {
-            let level = self.levels[frame];
-            tokens.levels.push(level);
-            for channel in 0..c {
-                for offset in 0..PATCH * PATCH {
-                    let (y, x) = (row * PATCH + offset / PATCH, column * PATCH + offset % PATCH);
-                    let place = ((channel * t + self.frames.start + frame) * h + y) * w + x;
-                    let data = self.sample.latents[place].to_f32();
-                    let noise = noise.next().unwrap_or_default();
-                    tokens.patches.push((1.0 - level) * data + level * noise);
-                    tokens.velocity.push(noise - data);
-                }
-            }
-        }
-        let before = self.frames.start * grid.rows * grid.columns;
-        let targets = semantics::targets(&self.sample.labels, before + grid.len());
-        tokens.semantics_known = vec![if targets.is_some() { 1.0 } else { 0.0 }; grid.len()];
-        let mut targets = targets.unwrap_or_else(|| vec![0.0; (before + grid.len()) * SEMANTIC_FEATURES]);
-        tokens.semantics = targets.split_off(before * SEMANTIC_FEATURES);
-        tokens
-    }
 }
 
 /// The two things that are learned.

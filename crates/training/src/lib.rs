@@ -9,6 +9,7 @@
 //! | [`autoencoder`] | the first stage: pixels to latents and back |
 //! | [`latents`] | simulated films, encoded and cached |
 //! | [`denoising`] | the later stages: text encoder and transformer |
+//! | `batch` | noised clips, cut into patches |
 //! | [`motion`] | which ways of things the transformer is told of |
 //! | [`semantics`] | what stands where, as a second thing to learn |
 //! | [`stage`] | the loop that all stages share |
@@ -25,6 +26,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod autoencoder;
+mod batch;
 pub mod bench;
 pub mod curves;
 pub mod denoising;
