@@ -29,7 +29,7 @@ impl Values {
     /// # Panics  when the tensor is not of 32-bit floats
     fn of<const D: usize>(tensor: Tensor<D>) -> Self {
         let length = tensor.shape().num_elements();
-        if cpu::is_cpu(&tensor.device()) {
+        if cpu::supported(&tensor) {
             Self::Host(to_vec(tensor))
         } else {
             Self::Device(Box::new(tensor.reshape([length])))

@@ -7,9 +7,9 @@ use burn::{
     tensor::{Gradients, Tensor, TensorData},
 };
 use kernels::{AdamWConfig, Gradient, Moments};
-use models::checkpoint::NamedTensors;
+use models::checkpoint::{self, NamedTensors};
 
-use crate::recipe::OptimizerRecipe;
+use crate::{recipe::OptimizerRecipe, stage::device_of};
 
 /// The parts of a slot in a checkpoint.
 const PARTS: [&str; 3] = ["first", "second", "ema"];
@@ -40,9 +40,15 @@ pub struct UpdateReport {
 impl Optimizer {
     /// An optimizer that has done nothing yet; the moving average begins at the weights.
     pub fn new(module: &impl Module) -> Self {
-        let mut slots = Slots::default();
-        module.visit(&mut slots);
-        Self { step: 0, slots: slots.slots }
+        let device = device_of(module);
+        let slots = checkpoint::named_tensors(module).into_iter().map(|(name, data)| {
+            let shape = data.shape().to_vec();
+            let values = data.try_into_vec::<f32>().unwrap_or_default();
+            let length = values.len();
+            let moments = Moments::new(Tensor::<1>::from_data(TensorData::new(values, [length]), &device));
+            (name, Slot { shape, moments })
+        });
+        Self { step: 0, slots: slots.collect() }
     }
 
     /// Global norm of the gradients, and the gradients by name.
@@ -114,28 +120,6 @@ impl Optimizer {
 impl Slot {
     fn data(&self, values: Vec<f32>) -> TensorData {
         TensorData::new(values, self.shape.clone())
-    }
-}
-
-#[derive(Default)]
-struct Slots {
-    slots: BTreeMap<String, Slot>,
-    path: Vec<String>,
-}
-
-impl ModuleVisitor for Slots {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let values = param.val().inner();
-        let slot = Slot { shape: values.dims().to_vec(), moments: Moments::new(values) };
-        self.slots.insert(self.path.join("."), slot);
     }
 }
 
