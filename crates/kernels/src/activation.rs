@@ -85,7 +85,7 @@ impl Operation<1> for Pointwise {
 
 /// x/2 · (1 + tanh u) is x · sigmoid(2u), which needs one exponential and loses no digits.
 #[inline(always)]
-fn gelu_value(x: f32, fma: Fma) -> f32 {
+pub(crate) fn gelu_value(x: f32, fma: Fma) -> f32 {
     x * sigmoid(2.0 * GELU_SLOPE * x * (1.0 + GELU_CUBIC * x * x), fma)
 }
 

@@ -56,7 +56,7 @@ pub fn attention(input: Attention<'_>) -> Tensor<2> {
     Tensor::from_dispatch(cpu::run(operation, [query.into_dispatch(), key.into_dispatch(), value.into_dispatch()]))
 }
 
-fn check(input: &Attention<'_>) {
+pub(crate) fn check(input: &Attention<'_>) {
     let [tokens, width] = input.query.dims();
     let [key_tokens, key_width] = input.key.dims();
     assert!(

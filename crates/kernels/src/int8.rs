@@ -26,10 +26,14 @@
 //! GOP/s, where f32 reaches 88 to 90. Rounding and laying out the rows takes 4 to 8 % of that time. AVX-VNNI and AVX-512
 //! VNNI have not been measured.
 
+mod affine;
+mod attention;
 mod dot;
 mod quantise;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+pub use attention::{MOST_KEYS, attention_int8};
 
 use std::sync::Arc;
 
@@ -38,7 +42,8 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::{self, Operation, dims, read, tensor, tracked_by_autodiff, uninit, values};
-use dot::{GROUP, Instructions, LANES};
+use affine::{Activation, Affine};
+use dot::{GROUP, Instructions, LANES, Weights};
 
 /// Most inputs whose products surely fit into a sum of 32 bits.
 pub const MOST_INPUTS: usize = 1 << 17;
@@ -54,8 +59,8 @@ pub struct QuantisedWeight {
 struct Packed {
     inputs: usize,
     outputs: usize,
-    /// Panels of [`LANES`] outputs: `[panels, groups, LANES, GROUP]`, zeros where there is no input or output.
-    panels: Vec<i8>,
+    /// Panels of [`LANES`] outputs: `[panels, groups]`, zeros where there is no input or output.
+    panels: Vec<Weights>,
     /// What each output's numbers are multiplied by, one more for each lane without an output.
     scales: Vec<f32>,
     /// The sum of each output's numbers.
@@ -75,20 +80,19 @@ impl QuantisedWeight {
         let mut packed = Packed {
             inputs,
             outputs,
-            panels: vec![0; panels * groups * LANES * GROUP],
+            panels: vec![[0; LANES * GROUP]; panels * groups],
             scales: vec![0.0; panels * LANES],
             sums: vec![0; panels * LANES],
         };
         let scales = packed.scales.par_chunks_mut(LANES).zip(packed.sums.par_chunks_mut(LANES));
-        let panels = packed.panels.par_chunks_mut((groups * LANES * GROUP).max(1));
+        let panels = packed.panels.par_chunks_mut(groups.max(1));
         panels.zip(scales).enumerate().for_each(|(index, (panel, (scales, sums)))| {
             let (mut row, mut numbers) = (vec![0.0; inputs], vec![0i8; groups * GROUP]);
             for lane in 0..LANES.min(outputs - index * LANES) {
                 fill(index * LANES + lane, &mut row);
                 scales[lane] = quantise::quantise(&row, &mut numbers[..inputs]);
                 sums[lane] = numbers.iter().map(|number| i32::from(*number)).sum();
-                let places = panel.as_chunks_mut::<GROUP>().0.iter_mut().skip(lane).step_by(LANES);
-                places.zip(numbers.as_chunks().0).for_each(|(place, group)| *place = *group);
+                dot::put_lane(panel, lane, &numbers);
             }
         });
         Self { packed: Arc::new(packed) }
@@ -111,12 +115,23 @@ impl QuantisedWeight {
         let Packed { inputs, outputs, panels, scales, .. } = &*self.packed;
         let groups = inputs.div_ceil(GROUP);
         let number = |input: usize, output: usize| {
-            let group = (output / LANES * groups + input / GROUP) * LANES + output % LANES;
-            f32::from(panels[group * GROUP + input % GROUP]) * scales[output]
+            let weights = &panels[output / LANES * groups + input / GROUP];
+            f32::from(weights[output % LANES * GROUP + input % GROUP]) * scales[output]
         };
         (0..inputs * outputs).map(|index| number(index / outputs, index % outputs)).collect()
     }
 }
+
+impl Packed {
+    /// The groups of one panel; none where there is no such panel.
+    fn panel(&self, index: usize) -> &[Weights] {
+        let groups = self.inputs.div_ceil(GROUP);
+        self.panels.get(index * groups..(index + 1) * groups).unwrap_or_default()
+    }
+}
+
+/// Rows that are multiplied at once. Where a wide result is soon made narrow again, there need be no more of it.
+pub const ROWS_AT_ONCE: usize = affine::TASK_ROWS;
 
 /// Multiplies every row by a matrix in 8 bits and adds a bias. Nothing can be differentiated.
 ///
@@ -127,6 +142,23 @@ impl QuantisedWeight {
 /// # Shapes  x `[N, In]`, bias `[Out]` → `[N, Out]`
 /// # Panics  when the shapes do not fit together, or a gradient is asked of x or bias
 pub fn linear_int8(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>) -> Tensor<2> {
+    activated(x, weight, bias, Activation::Identity)
+}
+
+/// [`gelu`](crate::gelu()) of [`linear_int8`], in one pass.
+///
+/// # Shapes  x `[N, In]`, bias `[Out]` → `[N, Out]`
+/// # Panics  as [`linear_int8`]
+pub fn linear_gelu_int8(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>) -> Tensor<2> {
+    activated(x, weight, bias, Activation::Gelu)
+}
+
+fn activated(
+    x: Tensor<2>,
+    weight: &QuantisedWeight,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<2> {
     let ([_, inputs], [expected, outputs]) = (x.dims(), weight.dims());
     assert_eq!(inputs, expected, "linear_int8: x has {inputs} columns, but weight has {expected} inputs");
     if let Some(bias) = &bias {
@@ -134,7 +166,11 @@ pub fn linear_int8(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1
         assert_eq!(length, outputs, "linear_int8: bias has {length} entries, but weight has {outputs} outputs");
     }
     if !cpu::supported(&x) || !bias.as_ref().is_none_or(cpu::supported) {
-        return composite(x, weight, bias);
+        let y = composite(x, weight, bias);
+        return match activation {
+            Activation::Identity => y,
+            Activation::Gelu => crate::gelu(y),
+        };
     }
     let (x, bias) = (x.into_dispatch(), bias.map(Tensor::into_dispatch));
     let tracked = tracked_by_autodiff(&x) || bias.as_ref().is_some_and(tracked_by_autodiff);
@@ -142,7 +178,7 @@ pub fn linear_int8(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1
         !tracked,
         "linear_int8: numbers in 8 bits have no gradient; call `linear`, or take x and bias off autodiff"
     );
-    let layer = Layer { weight: weight.clone() };
+    let layer = Layer { weight: weight.clone(), activation };
     Tensor::from_dispatch(match bias {
         Some(bias) => cpu::run(layer, [x, bias]),
         None => cpu::run(layer, [x]),
@@ -162,6 +198,7 @@ pub fn composite(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>
 #[derive(Debug, Clone)]
 struct Layer {
     weight: QuantisedWeight,
+    activation: Activation,
 }
 
 impl Layer {
@@ -169,7 +206,8 @@ impl Layer {
         let x = read(x);
         let ([n, _], [_, outputs]) = (dims(&x), self.weight.dims());
         let mut y = uninit(n * outputs);
-        dot::affine(Instructions::best(), values(&x), &self.weight.packed, bias, &mut y);
+        let (weight, activation) = (&*self.weight.packed, self.activation);
+        Instructions::best().run(Affine { x: values(&x), weight, bias, activation, y: &mut y });
         tensor(y, [n, outputs])
     }
 }

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | [`packing`] | [`Segments`] and [`Rows`]: how clips share one token sequence |
 //! | [`linear`](mod@linear) | [`linear()`] |
-//! | [`int8`] | [`linear_int8`] with a [`QuantisedWeight`], for inference |
+//! | [`int8`] | [`linear_int8`] with a [`QuantisedWeight`], and [`attention_int8`], for inference |
 //! | [`attention`](mod@attention) | [`attention()`] within packed segments |
 //! | [`head_norm`] | [`head_norm_rotary`] for queries and keys |
 //! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
@@ -57,7 +57,7 @@ pub use allocator::ReusingAllocator;
 pub use attention::{Attention, attention};
 pub use conv::{CausalConv3d, causal_conv3d, causal_conv3d_behind};
 pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
-pub use int8::{QuantisedWeight, linear_int8};
+pub use int8::{QuantisedWeight, attention_int8, linear_gelu_int8, linear_int8};
 pub use linear::linear;
 pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
 pub use moments::{Gradient, Moments};

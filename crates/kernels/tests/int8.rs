@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic, and is not documented item by item")]
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use kernels::{QuantisedWeight, int8, linear_int8};
+use kernels::{
+    Attention, QuantisedWeight, Segments, attention, attention_int8, gelu, int8, linear_gelu_int8, linear_int8,
+};
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex())
@@ -68,6 +70,18 @@ fn the_composite_means_the_same() {
 }
 
 #[test]
+fn an_activation_in_the_same_pass_is_the_one_that_follows() {
+    for (n, inputs, outputs) in [(1, 3, 5), (400, 40, 70), (2000, 8, 64), (3, 0, 2), (0, 4, 33)] {
+        let (x, weight) = (random([n, inputs]), weight(&values(random([outputs, inputs])), inputs.max(1)));
+        let weight = if inputs == 0 { QuantisedWeight::new([0, outputs], |_, _| {}) } else { weight };
+        let bias = random([outputs]);
+        let fused = values(linear_gelu_int8(x.clone(), &weight, Some(bias.clone())));
+        let apart = values(gelu(linear_int8(x, &weight, Some(bias))));
+        assert!(fused == apart, "{n}×{inputs}→{outputs}");
+    }
+}
+
+#[test]
 fn views_are_read_as_they_look() {
     let (x, matrix) = (random([9, 20]), values(random([3, 9])));
     let view = x.narrow(1, 4, 8).swap_dims(0, 1);
@@ -127,4 +141,87 @@ fn gradients_are_refused() {
 #[should_panic(expected = "linear_int8: x has 5 columns, but weight has 4 inputs")]
 fn shapes_that_do_not_fit_are_named() {
     linear_int8(random([2, 5]), &weight(&[1.0; 8], 4), None);
+}
+
+/// What is attended to, in 8 bits and in 32, with so many queries and keys in each segment.
+fn attended(heads: usize, lengths: &[[usize; 2]], tensors: [Tensor<2>; 3]) -> [Vec<f32>; 2] {
+    let segments = [0, 1].map(|side| Segments::new(lengths.iter().map(|lengths| lengths[side])));
+    let [query, key, value] = tensors;
+    let input = || Attention {
+        query: query.clone(),
+        key: key.clone(),
+        value: value.clone(),
+        heads,
+        query_segments: &segments[0],
+        key_segments: &segments[1],
+    };
+    [values(attention_int8(input())), values(attention(input()))]
+}
+
+/// The root of the mean square of what two differ by, as a part of that of the second.
+fn relative_error([ours, exact]: [&[f32]; 2]) -> f64 {
+    let square = |values: &mut dyn Iterator<Item = f32>| values.map(|value| f64::from(value).powi(2)).sum::<f64>();
+    let difference = square(&mut ours.iter().zip(exact).map(|(ours, exact)| ours - exact));
+    (difference / square(&mut exact.iter().copied())).sqrt()
+}
+
+#[test]
+fn attention_in_8_bits_is_near_that_in_32() {
+    for (heads, channels, lengths) in [
+        (1, 1, &[[1, 1]][..]),
+        (2, 5, &[[3, 7], [40, 1], [1, 6]]),
+        (3, 64, &[[33, 257], [64, 64], [5, 1030]]),
+        (2, 128, &[[100, 900]]),
+    ] {
+        let [n, m] = [0, 1].map(|side| lengths.iter().map(|lengths| lengths[side]).sum());
+        let width = heads * channels;
+        // A mean that is far from nothing, as keys of trained models have.
+        let key = random([m, width]) + random([1, width]) * 5.0;
+        let [ours, exact] = attended(heads, lengths, [random([n, width]), key, random([m, width])]);
+        let error = relative_error([&ours, &exact]);
+        assert!(error < 0.02, "{heads} heads of {channels}, {lengths:?}: {error}");
+    }
+}
+
+#[test]
+fn many_keys_of_little_weight_count_beside_a_strong_one() {
+    let (keys, channels) = (1025, 32);
+    let query = Tensor::<2>::ones([1, channels], &Device::flex());
+    // The first key has the weight of a thousand others together.
+    let strong = 1000f32.ln() / (channels as f32).sqrt();
+    let mut key = vec![0.0; keys * channels];
+    key[..channels].fill(strong);
+    let mut value = vec![1.0; keys * channels];
+    value[..channels].fill(0.0);
+    let [ours, exact] = attended(1, &[[1, keys]], [query, rows(key, channels), rows(value, channels)]);
+    assert!((exact[0] - 0.506).abs() < 1e-3, "{}", exact[0]);
+    for (ours, exact) in ours.iter().zip(&exact) {
+        assert!((ours - exact).abs() < 0.02, "{ours} is not {exact}");
+    }
+}
+
+#[test]
+fn attention_in_8_bits_keeps_segments_apart_and_says_what_is_not_a_number() {
+    let (channels, lengths) = (8, [[2, 5], [3, 4], [2, 0]]);
+    let [query, key, value] = [7, 9, 9].map(|count| values(random([count, channels])));
+    let tensors = |key: &[f32], value: &[f32]| [&query[..], key, value].map(|part| rows(part.to_vec(), channels));
+    let [before, _] = attended(1, &lengths, tensors(&key, &value));
+    assert_eq!(before[5 * channels..], [0.0; 16], "no keys, and nothing seen");
+    for place in [0, 1] {
+        let (mut bad_key, mut bad_value) = (key.clone(), value.clone());
+        [&mut bad_key, &mut bad_value][place][6 * channels] = [f32::NAN, f32::INFINITY][place];
+        let [after, _] = attended(1, &lengths, tensors(&bad_key, &bad_value));
+        assert_eq!(after[..2 * channels], before[..2 * channels], "the other segment");
+        assert!(after[2 * channels..5 * channels].iter().step_by(channels).all(|value| value.is_nan()));
+        assert_eq!(after[5 * channels..], [0.0; 16]);
+    }
+}
+
+#[test]
+#[should_panic(expected = "no gradient")]
+fn attention_in_8_bits_has_no_gradient() {
+    let tensor = || Tensor::<2>::ones([2, 4], &Device::flex().autodiff()).require_grad();
+    let segments = Segments::new([2]);
+    let [query, key, value] = [tensor(), tensor(), tensor()];
+    attention_int8(Attention { query, key, value, heads: 1, query_segments: &segments, key_segments: &segments });
 }

@@ -10,14 +10,13 @@ use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, TensorData},
 };
-use diffusion::noise::normal_numbers;
+use diffusion::noise::{normal_numbers, stream};
 use kernels::{Attention, ModulatedLayerNorm, Rows, Segments};
 use models::{
     WeightInit,
     layers::{Linear, LinearConfig},
 };
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{TrainingError, optimizer::Optimizer, recipe::OptimizerRecipe};
@@ -136,8 +135,10 @@ impl TrainStep {
 
     fn noise(self, step: usize, device: &Device) -> Tensor<2> {
         let shape = [self.clips * self.tokens, self.width];
-        let numbers = normal_numbers(ChaCha8Rng::seed_from_u64(step as u64));
-        let values: Vec<f32> = numbers.take(shape[0] * shape[1]).collect();
+        let values: Vec<f32> = (0..shape[0] as u64)
+            .into_par_iter()
+            .flat_map_iter(|token| normal_numbers(stream(step as u64, token)).take(self.width))
+            .collect();
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 }

@@ -53,6 +53,7 @@ struct KeysAndValues {
     norm_key: Tensor<1>,
     value: BlockLinear,
     heads: usize,
+    precision: Precision,
 }
 
 /// What is the same for all layers that are read.
@@ -96,8 +97,13 @@ impl Block {
         let x = x + self.attend_to_prompt(normed, context);
         let normed =
             kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(3), scale: part(4), rows });
-        let y = self.down.forward(kernels::gelu(self.up.forward(normed)));
+        let y = self.feed_forward(normed);
         kernels::gated_residual(GatedResidual { x, y, gate: part(5), rows })
+    }
+
+    fn feed_forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let chunks = x.split(self.attention.keys_and_values.precision.hidden_rows(), 0).into_iter();
+        Tensor::cat(chunks.map(|x| self.down.forward(self.up.forward_gelu(x))).collect(), 0)
     }
 
     fn attend(&self, x: Tensor<2>, context: &Context) -> Tensor<2> {
@@ -140,6 +146,7 @@ impl Loading<'_> {
             norm_key: scope.child(norm).values("weight", &[d], [d]),
             value: self.linear(&scope.child(value), inputs),
             heads: self.config.num_attention_heads,
+            precision: self.precision,
         }
     }
 }
@@ -152,7 +159,7 @@ impl Projections {
 
 impl KeysAndValues {
     fn attend(&self, query: Tensor<2>, tokens: &Tokens, rotary: Option<&Rotary>, segments: &Segments) -> Tensor<2> {
-        kernels::attention(Attention {
+        self.precision.attention(Attention {
             query,
             key: normed(self.key.forward(tokens.values.clone()), &self.norm_key, rotary),
             value: self.value.forward(tokens.values.clone()),

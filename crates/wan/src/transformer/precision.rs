@@ -1,7 +1,7 @@
-//! What the linear layers of the blocks compute with: nearly all of the weights and of the time are theirs.
+//! What the linear layers and the attention of the blocks compute with: nearly all of the time is theirs.
 
 use burn::tensor::Tensor;
-use kernels::QuantisedWeight;
+use kernels::{Attention, QuantisedWeight};
 
 use crate::{layers::Linear, weights::Scope};
 
@@ -11,7 +11,8 @@ pub enum Precision {
     /// 32 bits everywhere.
     #[default]
     F32,
-    /// 8 bits in the linear layers of the blocks, 32 elsewhere: about a quarter of the memory for weights.
+    /// 8 bits in the linear layers and the attention of the blocks, 32 elsewhere: about a quarter of the memory for
+    /// weights.
     Int8,
 }
 
@@ -21,6 +22,22 @@ impl Precision {
         match self {
             Self::F32 => "f32",
             Self::Int8 => "int8",
+        }
+    }
+
+    /// Tokens whose hidden layers are there at the same time: as few as keep all threads at work on whole products.
+    pub(super) const fn hidden_rows(self) -> usize {
+        match self {
+            Self::F32 => 2048,
+            Self::Int8 => kernels::int8::ROWS_AT_ONCE,
+        }
+    }
+
+    /// Attention in a block.
+    pub(super) fn attention(self, input: Attention<'_>) -> Tensor<2> {
+        match self {
+            Self::F32 => kernels::attention(input),
+            Self::Int8 => kernels::attention_int8(input),
         }
     }
 }
@@ -51,6 +68,16 @@ impl BlockLinear {
                 weight: scope.quantised("weight", [inputs, outputs]),
                 bias: scope.values("bias", &[outputs], [outputs]),
             },
+        }
+    }
+
+    /// GELU of what the layer gives.
+    ///
+    /// # Shapes  x: `[N, in]` → `[N, out]`
+    pub(super) fn forward_gelu(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::F32(linear) => kernels::gelu(linear.forward(x)),
+            Self::Int8 { weight, bias } => kernels::linear_gelu_int8(x, weight, Some(bias.clone())),
         }
     }
 
