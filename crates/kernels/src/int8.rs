@@ -153,12 +153,7 @@ pub fn linear_gelu_int8(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Ten
     activated(x, weight, bias, Activation::Gelu)
 }
 
-fn activated(
-    x: Tensor<2>,
-    weight: &QuantisedWeight,
-    bias: Option<Tensor<1>>,
-    activation: Activation,
-) -> Tensor<2> {
+fn activated(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>, activation: Activation) -> Tensor<2> {
     let ([_, inputs], [expected, outputs]) = (x.dims(), weight.dims());
     assert_eq!(inputs, expected, "linear_int8: x has {inputs} columns, but weight has {expected} inputs");
     if let Some(bias) = &bias {

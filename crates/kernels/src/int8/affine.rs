@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::dot::{self, BLOCK, Dot, GROUP, LANES, ROWS, Strip, Sums, Work};
 use super::{Packed, quantise::quantise};
 use crate::activation::gelu_value;
-use crate::cpu::{SharedMut, vectorize};
+use crate::cpu::{SharedMut, simd::Fma, vectorize};
 
 /// Rows and panels of a task: its activations and sums stay in the second cache. Rows are whole tiles.
 pub(super) const TASK_ROWS: usize = 64 * ROWS;
@@ -149,31 +149,39 @@ struct Finish<'a> {
 impl Finish<'_> {
     /// Writes each row's outputs to where `place` says.
     fn write<'a>(&self, place: impl Fn(usize) -> &'a mut [f32]) {
-        let padded = self.scales.len().next_multiple_of(ROWS);
-        let (weight_scales, biases) = (self.weight_scales.as_chunks::<LANES>().0, self.biases.as_chunks::<LANES>().0);
         vectorize(
             #[inline(always)]
             |fma| {
-                for (row, scale) in self.scales.iter().enumerate() {
-                    for (panel, y) in place(row).chunks_mut(LANES).enumerate() {
-                        let sums = &self.sums[panel * padded + row];
-                        let mut values = [0.0; LANES];
-                        for lane in 0..LANES {
-                            values[lane] = sums[lane] as f32 * weight_scales[panel][lane] * scale + biases[panel][lane];
-                        }
-                        if self.activation == Activation::Gelu {
-                            for lane in 0..LANES {
-                                values[lane] = gelu_value(values[lane], fma);
-                            }
-                        }
-                        match y.as_mut_array() {
-                            Some(y) => *y = values,
-                            None => y.copy_from_slice(&values[..y.len()]),
-                        }
+                for row in 0..self.scales.len() {
+                    let (whole, rest) = place(row).as_chunks_mut::<LANES>();
+                    let panels = whole.len();
+                    for (panel, y) in whole.iter_mut().enumerate() {
+                        *y = self.outputs(row, panel, fma);
+                    }
+                    if !rest.is_empty() {
+                        rest.copy_from_slice(&self.outputs(row, panels, fma)[..rest.len()]);
                     }
                 }
             },
         );
+    }
+
+    /// One row's outputs of one panel.
+    #[inline(always)]
+    fn outputs(&self, row: usize, panel: usize, fma: Fma) -> [f32; LANES] {
+        let sums = &self.sums[panel * self.scales.len().next_multiple_of(ROWS) + row];
+        let weight_scales = &self.weight_scales.as_chunks::<LANES>().0[panel];
+        let biases = &self.biases.as_chunks::<LANES>().0[panel];
+        let mut outputs = [0.0; LANES];
+        for lane in 0..LANES {
+            outputs[lane] = sums[lane] as f32 * weight_scales[lane] * self.scales[row] + biases[lane];
+        }
+        if self.activation == Activation::Gelu {
+            for output in &mut outputs {
+                *output = gelu_value(*output, fma);
+            }
+        }
+        outputs
     }
 }
 
