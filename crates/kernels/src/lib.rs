@@ -20,6 +20,7 @@
 //! | [`upsample`] | [`double_space`], channels last |
 //! | [`adamw`] | [`adamw_step`] with moving average, on slices |
 //! | [`moments`] | [`Moments`] of a parameter and its [`Gradient`], on any device |
+//! | [`workers`] | [`on_workers`], which begins a model's pass on the threads that compute |
 //! | [`allocator`] | [`ReusingAllocator`] for programs that make large tensors over and over |
 //!
 //! On the CPU in single precision each operation has a *fused* form: one pass through memory where
@@ -50,6 +51,7 @@ pub mod moments;
 pub mod packing;
 pub mod rms_norm;
 pub mod upsample;
+pub mod workers;
 
 pub use activation::{gelu, silu};
 pub use adamw::{AdamW, AdamWConfig, adamw_step};
@@ -64,6 +66,7 @@ pub use moments::{Gradient, Moments};
 pub use packing::{Rows, Segments};
 pub use rms_norm::{normalize, normalize_silu, rms_norm, rms_norm_silu};
 pub use upsample::double_space;
+pub use workers::on_workers;
 
 /// Added to the mean square (or the variance) before its root is taken, in every norm here.
 pub const NORM_EPSILON: f32 = 1e-6;

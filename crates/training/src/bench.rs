@@ -74,9 +74,11 @@ impl TrainStep {
         let mut seconds = Vec::with_capacity(repeat);
         for step in 0..WARMUP_STEPS + repeat {
             let begun = Instant::now();
-            let out = net.forward(self.noise(step, &device));
-            let gradients = Optimizer::collect(&net, out.powi_scalar(2).mean().backward());
-            net = optimizer.update(net, gradients, (&recipe, u64::MAX)).0;
+            net = kernels::on_workers(&device, || {
+                let out = net.forward(self.noise(step, &device));
+                let gradients = Optimizer::collect(&net, out.powi_scalar(2).mean().backward());
+                optimizer.update(net, gradients, (&recipe, u64::MAX)).0
+            });
             if step >= WARMUP_STEPS {
                 seconds.push(begun.elapsed().as_secs_f64());
             }

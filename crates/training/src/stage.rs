@@ -48,7 +48,7 @@ pub struct StepLoss {
 /// Something that is trained step by step.
 pub trait Stage {
     /// What learns.
-    type Model: Module;
+    type Model: Module + Sync;
 
     /// Loss of the step with this number, counted from 1; called for every step in order.
     ///
@@ -99,6 +99,7 @@ pub fn train<S: Stage>(
     folder: &Path,
     monitor: &mut dyn Monitor,
 ) -> Result<Optimizer, TrainingError> {
+    let device = device_of(&model);
     let mut log = Log::open(&folder.join("log.jsonl"), optimizer.step)?;
     while optimizer.step < settings.steps {
         let step = optimizer.step + 1;
@@ -113,11 +114,13 @@ pub fn train<S: Stage>(
         if !loss.clone().into_scalar::<f32>().is_finite() {
             return Err(not_finite("loss"));
         }
-        let gradients = Optimizer::collect(&model, loss.backward());
+        let gradients = kernels::on_workers(&device, || Optimizer::collect(&model, loss.backward()));
         if !gradients.0.is_finite() {
             return Err(not_finite("gradient"));
         }
-        let (updated, report) = optimizer.update(model, gradients, (&settings.optimizer, settings.steps));
+        let (updated, report) = kernels::on_workers(&device, || {
+            optimizer.update(model, gradients, (&settings.optimizer, settings.steps))
+        });
         model = updated;
         let mut values = json!({
             "loss": reported,

@@ -199,6 +199,10 @@ impl Autoencoder {
     }
 
     fn posterior_chunk(&self, pixels: Tensor<5>, state: &mut StreamState, chunk: Chunk) -> Posterior {
+        kernels::on_workers(&pixels.device(), || self.encoder_pass(pixels, state, chunk))
+    }
+
+    fn encoder_pass(&self, pixels: Tensor<5>, state: &mut StreamState, chunk: Chunk) -> Posterior {
         let folded = fold::fold_pixels(pixels, chunk);
         let linear = self.encoder.shortcut.forward_positions(fold_space(folded.clone())); // [B, T, H, W, C]
         let moments = self.encoder.forward(folded, state); // [B, T, H, W, 2C]
@@ -229,6 +233,10 @@ impl Autoencoder {
     }
 
     fn decode_raw(&self, latents: Tensor<5>, state: &mut StreamState, chunk: Chunk) -> Tensor<5> {
+        kernels::on_workers(&latents.device(), || self.decoder_pass(latents, state, chunk))
+    }
+
+    fn decoder_pass(&self, latents: Tensor<5>, state: &mut StreamState, chunk: Chunk) -> Tensor<5> {
         let channels_last = latents.permute([0, 2, 3, 4, 1]); // [B, T, H, W, C]
         let linear = unfold_space(self.decoder.shortcut.forward_positions(channels_last.clone()));
         fold::unfold_pixels(linear + self.decoder.forward(channels_last, state), chunk)

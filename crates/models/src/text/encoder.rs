@@ -2,7 +2,7 @@
 
 use burn::{
     module::{Module, Param},
-    tensor::{Int, Tensor, TensorData},
+    tensor::{Device, Int, Tensor, TensorData},
 };
 use kernels::{Attention, HeadNormRotary, Segments};
 use serde::{Deserialize, Serialize};
@@ -123,15 +123,19 @@ impl TextEncoder {
     /// Embeds prompts, given as token ids.
     pub fn forward(&self, prompts: &[Vec<u32>]) -> PromptEmbeds {
         let device = self.embedding.val().device();
-        let segments = Segments::suited_to(&device, &prompts.iter().map(Vec::len).collect::<Vec<_>>());
+        kernels::on_workers(&device, || self.pass(prompts, &device))
+    }
+
+    fn pass(&self, prompts: &[Vec<u32>], device: &Device) -> PromptEmbeds {
+        let segments = Segments::suited_to(device, &prompts.iter().map(Vec::len).collect::<Vec<_>>());
         let mut ids = vec![0; segments.total()];
         for (range, prompt) in segments.ranges().zip(prompts) {
             ids[range].iter_mut().zip(prompt).for_each(|(slot, id)| *slot = *id as i32);
         }
-        let ids: Tensor<1, Int> = Tensor::from_data(TensorData::new(ids, [segments.total()]), &device);
+        let ids: Tensor<1, Int> = Tensor::from_data(TensorData::new(ids, [segments.total()]), device);
         let positions = (0..segments.len()).flat_map(|prompt| (0..segments.room(prompt)).map(|token| token as f32));
         let head_width = self.config.width / self.config.heads;
-        let rotary = rotary::rotary_1d(positions, head_width, &device);
+        let rotary = rotary::rotary_1d(positions, head_width, device);
         let mut x = self.embedding.val().select(0, ids);
         for block in &self.blocks {
             x = block.forward(x, &segments, self.config.heads, &rotary);

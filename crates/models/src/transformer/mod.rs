@@ -107,6 +107,10 @@ impl Transformer {
     ///
     /// # Shapes  → `[N, 4C]` and `[N, D]`
     pub fn forward_with_features(&self, input: &TransformerInput<'_>) -> (Tensor<2>, Tensor<2>) {
+        kernels::on_workers(&input.patches.device(), || self.pass(input))
+    }
+
+    fn pass(&self, input: &TransformerInput<'_>) -> (Tensor<2>, Tensor<2>) {
         let segments = Segments::new(input.grids.iter().map(TokenGrid::len));
         assert_eq!(segments.total(), input.levels.len(), "one noise level for each token");
         assert_eq!(segments.len(), input.prompt_embeds.segments.len(), "one prompt for each clip");

@@ -96,9 +96,11 @@ impl Decoder {
     /// # Shapes  `[B, C, 1, H, W]` → `[B, 3, 1 or 4, 8H, 8W]`
     pub fn decode_next(&self, latents: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         state.begin_pass();
-        let x = self.mix.forward_positions(latents.permute([0, 2, 3, 4, 1])); // [B, 1, H, W, C]
-        let pixels = unpatchify(self.layers.forward(x, state), self.config.patch_side());
-        pixels.permute([0, 4, 1, 2, 3]).clamp(-1.0, 1.0)
+        kernels::on_workers(&latents.device(), || {
+            let x = self.mix.forward_positions(latents.permute([0, 2, 3, 4, 1])); // [B, 1, H, W, C]
+            let pixels = unpatchify(self.layers.forward(x, state), self.config.patch_side());
+            pixels.permute([0, 4, 1, 2, 3]).clamp(-1.0, 1.0)
+        })
     }
 
     pub(super) fn check(&self, latents: &Tensor<5>) -> Result<(), WanError> {

@@ -97,10 +97,12 @@ impl Encoder {
     /// # Shapes  `[B, 3, 1 or 4, H, W]` → `[B, C, 1, H/8, W/8]`
     pub fn encode_next(&self, pixels: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         state.begin_pass();
-        let patches = patchify(pixels.permute([0, 2, 3, 4, 1]), self.config.patch_side());
-        let x = self.layers.forward(patches, state); // [B, 1, H/8, W/8, 2·C]
-        let mean = self.moments.forward_positions(x).narrow(4, 0, self.config.z_dim);
-        mean.permute([0, 4, 1, 2, 3])
+        kernels::on_workers(&pixels.device(), || {
+            let patches = patchify(pixels.permute([0, 2, 3, 4, 1]), self.config.patch_side());
+            let x = self.layers.forward(patches, state); // [B, 1, H/8, W/8, 2·C]
+            let mean = self.moments.forward_positions(x).narrow(4, 0, self.config.z_dim);
+            mean.permute([0, 4, 1, 2, 3])
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
+use kernels::on_workers;
 
 use super::{TextEncoderConfig, position_bias::position_bias};
 use crate::{
@@ -88,13 +89,14 @@ impl TextEncoder {
         let absent: Vec<f32> = input.present.iter().map(|present| if *present { 0.0 } else { ABSENT }).collect();
         let mask = Tensor::<4>::from_data(TensorData::new(absent, [prompts, 1, 1, length]), &device);
         let mut x = Tensor::<2>::from_data(TensorData::new(self.embed(input.ids), [prompts * length, d]), &device);
-        for index in 0..self.config.num_layers {
+        let config = &self.config;
+        for index in 0..config.num_layers {
             x = match &self.layers {
-                Layers::Held(layers) => layers[index].forward(&self.config, x, &mask),
+                Layers::Held(layers) => on_workers(&device, || layers[index].forward(config, x, &mask)),
                 Layers::Mapped => {
-                    let layer = Layer::load(&self.config, &Layer::scope(self.weights.root(), index));
+                    let layer = Layer::load(config, &Layer::scope(self.weights.root(), index));
                     self.weights.accounted()?;
-                    layer.forward(&self.config, x, &mask)
+                    on_workers(&device, || layer.forward(config, x, &mask))
                 }
             };
         }

@@ -134,6 +134,10 @@ impl Transformer {
     /// [`WanError::Input`] when a tensor does not fit the model or the others.
     pub fn forward(&self, input: TransformerInput<'_>) -> Result<Tensor<5>, WanError> {
         self.check(&input)?;
+        kernels::on_workers(&input.hidden_states.device(), || self.pass(input))
+    }
+
+    fn pass(&self, input: TransformerInput<'_>) -> Result<Tensor<5>, WanError> {
         let TransformerInput { hidden_states, timesteps, encoder_hidden_states, encoder_hidden_states_image } = input;
         let device = hidden_states.device();
         let [b, _, t, h, w] = hidden_states.dims();
