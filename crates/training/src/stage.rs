@@ -118,9 +118,8 @@ pub fn train<S: Stage>(
         if !gradients.0.is_finite() {
             return Err(not_finite("gradient"));
         }
-        let (updated, report) = kernels::on_workers(&device, || {
-            optimizer.update(model, gradients, (&settings.optimizer, settings.steps))
-        });
+        let (updated, report) =
+            kernels::on_workers(&device, || optimizer.update(model, gradients, (&settings.optimizer, settings.steps)));
         model = updated;
         let mut values = json!({
             "loss": reported,
