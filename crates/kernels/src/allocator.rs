@@ -80,6 +80,27 @@ impl Kept {
     }
 }
 
+/// What every allocator may keep beyond its limit for the time being.
+static MORE: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets every [`ReusingAllocator`] keep so many bytes more for as long as what it returns lives: for work that asks for
+/// the same blocks over and over. What is kept beyond the limit afterwards goes as soon as a block is freed.
+#[must_use]
+pub fn keep_more(bytes: usize) -> KeptMore {
+    MORE.fetch_add(bytes, Ordering::Relaxed);
+    KeptMore(bytes)
+}
+
+/// As long as it lives, more is kept; see [`keep_more`].
+#[derive(Debug)]
+pub struct KeptMore(usize);
+
+impl Drop for KeptMore {
+    fn drop(&mut self) {
+        MORE.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
 impl ReusingAllocator {
     /// Keeps at most `limit` bytes that nobody uses.
     pub const fn new(limit: usize) -> Self {
@@ -98,7 +119,8 @@ impl ReusingAllocator {
 
     /// Keeps a block, in place of some of other sizes that were not asked for as lately where the limit would be passed.
     fn keep(&self, block: *mut u8, class: usize) {
-        let (size, limit) = (size_of_class(class), self.limit.load(Ordering::Relaxed));
+        let size = size_of_class(class);
+        let limit = self.limit.load(Ordering::Relaxed) + MORE.load(Ordering::Relaxed);
         loop {
             let mut kept = self.kept();
             if kept.bytes + size <= limit {
@@ -196,6 +218,18 @@ unsafe impl GlobalAlloc for ReusingAllocator {
 mod tests {
     use super::*;
 
+    /// Held by tests that look at limits, of which a part is the same for all allocators.
+    static LIMITS: Mutex<()> = Mutex::new(());
+
+    /// Makes so many blocks, and then frees them.
+    fn make_and_free(allocator: &ReusingAllocator, layout: Layout, count: usize) {
+        // SAFETY: blocks are freed once, with the layout that they were made with.
+        unsafe {
+            let blocks: Vec<_> = (0..count).map(|_| allocator.alloc(layout)).collect();
+            blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
+        }
+    }
+
     #[test]
     fn a_class_holds_its_requests_and_little_more() {
         let mut size = SMALLEST;
@@ -231,34 +265,36 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_beyond_the_limit() {
+        let _limits = LIMITS.lock().unwrap_or_else(PoisonError::into_inner);
         let allocator = ReusingAllocator::new(150_000);
         let layout = Layout::from_size_align(SMALLEST, 8).unwrap();
-        // SAFETY: blocks are freed once, with the layout that they were made with.
-        unsafe {
-            let blocks = [(); 4].map(|()| allocator.alloc(layout));
-            blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
-        }
+        make_and_free(&allocator, layout, 4);
         assert_eq!(allocator.kept.lock().unwrap().bytes, 2 * SMALLEST);
         allocator.set_limit(0);
-        // SAFETY: as above.
-        unsafe {
-            let blocks = [(); 2].map(|()| allocator.alloc(layout));
-            blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
-        }
+        make_and_free(&allocator, layout, 2);
         assert_eq!(allocator.kept.lock().unwrap().bytes, 0);
     }
 
     #[test]
+    fn more_is_kept_for_a_while() {
+        let _limits = LIMITS.lock().unwrap_or_else(PoisonError::into_inner);
+        let allocator = ReusingAllocator::new(2 * SMALLEST);
+        let [small, large] = [1, 2].map(|size| Layout::from_size_align(size * SMALLEST, 8).unwrap());
+        let made_and_freed = |layout, count| make_and_free(&allocator, layout, count);
+        let more = keep_more(3 * SMALLEST);
+        made_and_freed(small, 5);
+        assert_eq!(allocator.kept().bytes, 5 * SMALLEST);
+        drop(more);
+        made_and_freed(large, 1);
+        assert_eq!(allocator.kept().bytes, 2 * SMALLEST);
+    }
+
+    #[test]
     fn sizes_that_are_asked_for_take_the_place_of_others() {
+        let _limits = LIMITS.lock().unwrap_or_else(PoisonError::into_inner);
         let allocator = ReusingAllocator::new(6 * SMALLEST);
         let [small, middle, large] = [1, 2, 4].map(|size| Layout::from_size_align(size * SMALLEST, 8).unwrap());
-        let made_and_freed = |layout: Layout, count: usize| {
-            // SAFETY: blocks are freed once, with the layout that they were made with.
-            unsafe {
-                let blocks: Vec<_> = (0..count).map(|_| allocator.alloc(layout)).collect();
-                blocks.into_iter().for_each(|block| allocator.dealloc(block, layout));
-            }
-        };
+        let made_and_freed = |layout, count| make_and_free(&allocator, layout, count);
         let kept = || [small, middle, large].map(|layout| allocator.kept().heads[class_of(layout).unwrap()] != 0);
         made_and_freed(small, 2);
         made_and_freed(middle, 2);

@@ -28,6 +28,7 @@ pub use precision::Precision;
 use crate::{
     Lora, WanError,
     layers::Linear,
+    memory::KEPT_BY_TRANSFORMER,
     weights::{Scope, Weights},
 };
 use block::{Block, Context, Tokens};
@@ -134,6 +135,7 @@ impl Transformer {
     /// [`WanError::Input`] when a tensor does not fit the model or the others.
     pub fn forward(&self, input: TransformerInput<'_>) -> Result<Tensor<5>, WanError> {
         self.check(&input)?;
+        let _kept = kernels::allocator::keep_more(KEPT_BY_TRANSFORMER as usize);
         kernels::on_workers(&input.hidden_states.device(), || self.pass(input))
     }
 
