@@ -20,6 +20,9 @@ const LEAST_REACH: f32 = 0.05;
 const LEAST_AREA: f32 = 0.002;
 const MOST_AREA: f32 = 0.35;
 
+/// More than these are told apart in no picture.
+const MOST_THINGS: usize = 64;
+
 /// What stands where in one picture.
 #[derive(Clone, Debug)]
 pub(crate) struct Things {
@@ -31,33 +34,32 @@ pub(crate) struct Things {
     pub(crate) behind: Frame,
 }
 
+/// The rows from top to foot of the largest thing on the ground of a picture, if there is one.
+pub(crate) fn largest_thing(picture: &Frame, view: &View) -> Option<Range<f32>> {
+    let size = picture.resolution();
+    let (width, height) = (size.width() as usize, size.height() as usize);
+    let things = standing(picture, view);
+    let area: usize = things.iter().map(Vec::len).sum();
+    let largest = things.into_iter().max_by_key(Vec::len)?;
+    let rows = largest.iter().map(|pixel| pixel / width);
+    let (top, foot) = (rows.clone().min()?, rows.max()?);
+    // One row on either side is not its own; what is cut off, or all of the ground, says nothing of its size.
+    let is_whole = top > 0 && foot + 1 < height && area as f32 <= MOST_AREA * (width * height) as f32;
+    is_whole.then_some(top as f32 + 1.0..foot as f32)
+}
+
 impl Things {
     /// Finds them.
     ///
     /// # Errors
     /// [`VideoError`] never, since sizes stay.
     pub(crate) fn find(picture: &Frame, view: &View) -> Result<Self, VideoError> {
-        let size = picture.resolution();
-        let (width, height) = (size.width() as usize, size.height() as usize);
-        // Edges are soft, and holes are closed.
-        let wide = widened(&widened(&different(picture, view.horizon()), width), width);
-        let outside: Vec<bool> = wide.iter().map(|wide| !wide).collect();
-        let differs: Vec<bool> = widened(&outside, width).into_iter().map(|outside| !outside).collect();
-        let horizon = view.horizon();
-        let lowest = horizon + LEAST_REACH * height as f32;
-        let mut owner = vec![0_u16; differs.len()];
+        let mut owner = vec![0_u16; picture.resolution().pixel_count()];
+        let width = picture.resolution().width() as usize;
         let mut distances = Vec::new();
-        let mut visited = vec![false; differs.len()];
-        for start in 0..differs.len() {
-            if visited[start] || !differs[start] || ((start / width) as f32) < horizon {
-                continue;
-            }
-            let pixels = connected(start, &differs, (width, horizon), &mut visited);
-            let foot = pixels.iter().map(|pixel| pixel / width).max().unwrap_or_default();
-            let distance = view.ground_distance(foot as f32);
-            if pixels.len() as f32 >= LEAST_AREA * differs.len() as f32 && foot as f32 >= lowest && distances.len() < 64
-            {
-                distances.extend(distance);
+        for pixels in standing(picture, view) {
+            if let Some(distance) = view.ground_distance(foot(&pixels, width)) {
+                distances.push(distance);
                 let number = distances.len() as u16;
                 pixels.into_iter().for_each(|pixel| owner[pixel] = number);
             }
@@ -69,6 +71,35 @@ impl Things {
         let behind = filled(picture, &owner)?;
         Ok(Self { owner, distances, behind })
     }
+}
+
+/// The pixels of each thing on the ground.
+fn standing(picture: &Frame, view: &View) -> Vec<Vec<usize>> {
+    let size = picture.resolution();
+    let (width, height) = (size.width() as usize, size.height() as usize);
+    let horizon = view.horizon();
+    // Edges are soft, and holes are closed.
+    let wide = widened(&widened(&different(picture, horizon), width), width);
+    let outside: Vec<bool> = wide.iter().map(|wide| !wide).collect();
+    let differs: Vec<bool> = widened(&outside, width).into_iter().map(|outside| !outside).collect();
+    let mut visited = vec![false; differs.len()];
+    let mut things = Vec::new();
+    for start in 0..differs.len() {
+        if visited[start] || !differs[start] || ((start / width) as f32) < horizon {
+            continue;
+        }
+        let pixels = connected(start, &differs, (width, horizon), &mut visited);
+        let reaches = foot(&pixels, width) >= horizon + LEAST_REACH * height as f32;
+        if reaches && pixels.len() as f32 >= LEAST_AREA * differs.len() as f32 && things.len() < MOST_THINGS {
+            things.push(pixels);
+        }
+    }
+    things
+}
+
+/// The lowest row of a thing; the one below it is no longer its own.
+fn foot(pixels: &[usize], width: usize) -> f32 {
+    pixels.iter().map(|pixel| pixel / width).max().unwrap_or_default() as f32
 }
 
 /// Light and colour of a pixel.

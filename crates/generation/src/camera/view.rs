@@ -1,13 +1,21 @@
 //! What stands where in a first picture, as far as geometry says: ground below the horizon, sky above it.
 
+use std::ops::Range;
+
 use glam::{Quat, Vec2, Vec3};
 use models::transformer::{CameraPose, half_view};
 use video::{Frame, Resolution};
 
-use super::{horizon::horizon, position, rotation};
+use super::{horizon::horizon, position, rotation, things::largest_thing};
 
-/// Metres from the ground to the camera: the middle of the simulated films, since no picture says how large things are.
+/// Metres from the ground to the camera where nothing stands on it: the middle of the simulated films.
 const EYE_HEIGHT: f32 = 1.23;
+/// Metres from the foot to the top of what stands there; nothing else in a picture says how large anything is.
+const THING_HEIGHT: f32 = 0.95;
+/// How much what stands there is believed, against the middle.
+const BELIEF: f32 = 0.7;
+/// Heights in metres that cameras have.
+const EYE_HEIGHTS: [f32; 2] = [0.7, 2.0];
 /// Where the horizon is in them, as a share of the height from the top.
 pub(crate) const USUAL_HORIZON: f32 = 0.345;
 /// A camera that goes into the ground is held at this height, in metres.
@@ -40,7 +48,19 @@ pub(crate) enum Place {
 impl View {
     /// A picture as a model takes it to have been made.
     pub(crate) fn of(picture: &Frame) -> Self {
-        Self::with_horizon(picture.resolution(), horizon(picture).unwrap_or(USUAL_HORIZON))
+        let view = Self::with_horizon(picture.resolution(), horizon(picture).unwrap_or(USUAL_HORIZON));
+        let height = view.eye_height(largest_thing(picture, &view));
+        Self { height, ..view }
+    }
+
+    /// How high the camera is, by what stands in these rows of the picture.
+    ///
+    /// Formula:  eye / thing = (foot − horizon) / (foot − top), where the foot stands on level ground
+    fn eye_height(&self, thing: Option<Range<f32>>) -> f32 {
+        let Some(Range { start: top, end: foot }) = thing else { return EYE_HEIGHT };
+        let found = THING_HEIGHT * (foot - self.horizon()) / (foot - top).max(1.0);
+        let [least, most] = EYE_HEIGHTS;
+        (found.clamp(least, most).ln() * BELIEF + EYE_HEIGHT.ln() * (1.0 - BELIEF)).exp()
     }
 
     /// A picture whose horizon is there, as a share of the height from the top.
@@ -173,6 +193,15 @@ mod tests {
         for horizon in [0.2, 0.345, 0.5, 0.6] {
             assert!((view(horizon).horizon() - horizon * 96.0).abs() < 1e-2);
         }
+    }
+
+    #[test]
+    fn a_camera_is_higher_where_things_are_smaller() {
+        let view = view(0.4);
+        let [near, far] = [40.0..76.0, 60.0..76.0].map(|rows| view.eye_height(Some(rows)));
+        assert!(near < far, "{near} {far}");
+        assert_eq!(view.eye_height(None), EYE_HEIGHT);
+        assert!((view.eye_height(Some(60.0..60.0)) - EYE_HEIGHT).abs() < 1.0);
     }
 
     #[test]
