@@ -10,7 +10,7 @@ use diffusion::{Canvas, DiffusionError, Sigma};
 use models::autoencoder::TEMPORAL_FACTOR;
 use video::Frame;
 
-use crate::{GenerationError, GenerationRequest, pixels::pixels_from_frames};
+use crate::{GenerationError, GenerationRequest, outline::halved, pixels::pixels_from_frames};
 
 /// Pictures on the time line of a video, and the level from which each place is imagined.
 #[derive(Clone, Debug)]
@@ -113,6 +113,17 @@ impl Edit {
         Ok(std::iter::once(highest).chain(below).collect())
     }
 
+    /// The latent frames that are known, if they are so entirely, lie in a row, and nothing is known of all others.
+    pub(crate) fn known_latent_frames(&self) -> Option<RangeInclusive<usize>> {
+        let [_, height, width] = self.sides;
+        let frames = self.levels.chunks_exact(height * width);
+        let is_known = |level: f32| move |frame: &[f32]| frame.iter().all(|found| *found == level);
+        let first = frames.clone().position(is_known(0.0))?;
+        let last = frames.clone().rposition(is_known(0.0))?;
+        let as_said = |(index, frame)| is_known(if (first..=last).contains(&index) { 0.0 } else { 1.0 })(frame);
+        frames.enumerate().all(as_said).then_some(first..=last)
+    }
+
     /// The canvas of the video, of latents that its pictures became.
     ///
     /// # Errors
@@ -133,10 +144,7 @@ impl Edit {
     ///
     /// # Shapes  `[1, 3, T, H/2, W/2]`
     pub(crate) fn half_pixels(&self, device: &Device) -> Tensor<5> {
-        let pixels = self.pixels(device);
-        let [_, c, t, h, w] = pixels.dims();
-        let (height, width) = (h / 2, w / 2);
-        pixels.reshape([c, t, height, 2, width, 2]).mean_dim(3).mean_dim(5).reshape([1, c, t, height, width])
+        halved(self.pixels(device))
     }
 
     /// The level of each latent position.

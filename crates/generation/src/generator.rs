@@ -146,18 +146,9 @@ impl VideoGenerator for Generator {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
-        let sigmas = edit.sigmas(request.sigmas())?;
-        match request.outline() {
-            // What is known roughly everywhere needs no outline.
-            Some(outline) if sigmas[0] == Sigma::PURE_NOISE => {
-                self.sample_over_outline(request, (outline, Some(edit)), (seed, progress))
-            }
-            _ => {
-                let latents = self.bundle.autoencoder.encode(edit.pixels(&self.device));
-                let canvas = edit.canvas(latents, self.noise(request.latent_sides(), seed))?.with_seeds([seed]);
-                let course = self.course(request, sigmas.len() - 1, progress)?;
-                self.walk(request, (canvas, &sigmas), (&course, 0))
-            }
+        match request.moving_camera() {
+            Some(camera) => self.sample_along_camera(request, (camera, Some(edit)), (seed, progress)),
+            None => self.sample_edit_told(request, edit, (seed, progress)),
         }
     }
 
@@ -180,7 +171,10 @@ impl VideoGenerator for Generator {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<WindowLatents, GenerationError> {
-        self.sample_own_window(request, carried, (seed, progress))
+        match request.moving_camera() {
+            Some(camera) => self.window_along_camera((request, camera), carried, (seed, progress)),
+            None => self.sample_told_window(request, carried, (seed, progress)),
+        }
     }
 
     fn frame_stream(&self) -> Box<dyn FrameStream + '_> {
@@ -288,11 +282,45 @@ impl Generator {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Tensor<5>, GenerationError> {
+        match request.moving_camera() {
+            Some(camera) => self.sample_along_camera(request, (camera, None), (seed, progress)),
+            None => self.sample_told(request, (seed, progress)),
+        }
+    }
+
+    /// The same by a model that is told of the camera, and no more.
+    pub(crate) fn sample_told(
+        &self,
+        request: &GenerationRequest,
+        (seed, progress): (u64, &mut dyn Progress),
+    ) -> Result<Tensor<5>, GenerationError> {
         match request.outline() {
             Some(outline) => self.sample_over_outline(request, (outline, None), (seed, progress)),
             None => {
                 let canvas = Canvas::imagined(self.noise(request.latent_sides(), seed)).with_seeds([seed]);
                 self.sample_canvas(request, canvas, progress)
+            }
+        }
+    }
+
+    /// Makes the latents of a video of which something is given, by a model that is told of the camera, and no more.
+    pub(crate) fn sample_edit_told(
+        &self,
+        request: &GenerationRequest,
+        edit: &Edit,
+        (seed, progress): (u64, &mut dyn Progress),
+    ) -> Result<Tensor<5>, GenerationError> {
+        let sigmas = edit.sigmas(request.sigmas())?;
+        match request.outline() {
+            // What is known roughly everywhere needs no outline.
+            Some(outline) if sigmas[0] == Sigma::PURE_NOISE => {
+                self.sample_over_outline(request, (outline, Some(edit)), (seed, progress))
+            }
+            _ => {
+                let latents = self.bundle.autoencoder.encode(edit.pixels(&self.device));
+                let canvas = edit.canvas(latents, self.noise(request.latent_sides(), seed))?.with_seeds([seed]);
+                let course = self.course(request, sigmas.len() - 1, progress)?;
+                self.walk(request, (canvas, &sigmas), (&course, 0))
             }
         }
     }

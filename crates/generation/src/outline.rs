@@ -134,6 +134,15 @@ impl Generator {
     }
 }
 
+/// Half as large on each side.
+///
+/// # Shapes  `[1, 3, T, 2H, 2W]` → `[1, 3, T, H, W]`
+pub(crate) fn halved(pixels: Tensor<5>) -> Tensor<5> {
+    let [_, c, t, h, w] = pixels.dims();
+    let (height, width) = (h / 2, w / 2);
+    pixels.reshape([c, t, height, 2, width, 2]).mean_dim(3).mean_dim(5).reshape([1, c, t, height, width])
+}
+
 /// Twice as large on each side, smoothly.
 ///
 /// # Shapes  `[1, 3, T, H, W]` → `[1, 3, T, 2H, 2W]`

@@ -193,9 +193,24 @@ impl GenerationRequest {
         self.camera.as_ref()
     }
 
+    /// The same with a camera that stands still.
+    pub(crate) fn standing(&self) -> Self {
+        Self { camera: Some(CameraPath::still()), ..self.clone() }
+    }
+
+    /// The same with things that go as they like.
+    pub(crate) fn without_motions(&self) -> Self {
+        Self { motions: Vec::new(), ..self.clone() }
+    }
+
     /// Where things go.
     pub fn motions(&self) -> &[Motion] {
         &self.motions
+    }
+
+    /// The camera's path, if the camera is to move.
+    pub(crate) fn moving_camera(&self) -> Option<&CameraPath> {
+        self.camera.as_ref().filter(|camera| camera.moves())
     }
 
     /// The same for a part of a longer video: at these of its latent frames, of so many.

@@ -198,3 +198,32 @@ fn wishes_that_cannot_be_met_are_refused() {
     assert!(GenerationRequest::new(long.clone(), &generator.bundle().info).is_ok());
     assert!(matches!(generator.request(long), Err(GenerationError::Model(ModelError::PromptTooLong { .. }))));
 }
+
+#[test]
+fn a_moving_camera_begins_where_it_stands_and_is_one_course_of_steps() {
+    let generator = generator();
+    let sides = |camera: &str| {
+        let options =
+            GenerationOptions { camera: Some(camera.parse().unwrap()), length: Some(Length::Frames(9)), ..options() };
+        let request = generator.request(options).unwrap();
+        let mut heard = Vec::new();
+        let mut progress = |phase, done, total| {
+            heard.push((phase, done, total));
+            ControlFlow::Continue(())
+        };
+        let latents = generator.sample_latents(&request, 3, &mut progress).unwrap();
+        let part = |from: usize, count: usize| -> Vec<f32> {
+            latents.clone().narrow(2, from, count).try_into_vec_as().unwrap()
+        };
+        (part(0, 1), part(1, latents.dims()[2] - 1), heard)
+    };
+    let (first, rest, _) = sides("still");
+    for camera in ["pan left 12", "dolly out 1"] {
+        let (found, moved, heard) = sides(camera);
+        assert_eq!(first, found, "{camera}");
+        assert_ne!(rest, moved, "{camera}");
+        let (_, done, total) = *heard.last().unwrap();
+        assert_eq!(done, total, "{camera}");
+        assert!(heard.iter().all(|heard| heard.2 == total) && heard.is_sorted_by_key(|heard| heard.1), "{heard:?}");
+    }
+}

@@ -3,13 +3,31 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | `words` | `pan left 30, dolly in 2` to a path |
+//! | `horizon` | where the ground ends in a picture |
+//! | `view` | what stands where in it, as far as geometry says |
+//! | `things` | what stands on the ground |
+//! | `plate` | what rests in a film of a standing camera |
+//! | `warp` | such a film, seen by a camera that moves |
+//! | `guided` | a film is made twice: standing, and from what a moving camera would see of that |
 
+mod guided;
+mod horizon;
+mod plate;
+mod things;
+mod view;
+mod warp;
 mod words;
 
 use glam::{Quat, Vec3};
 use models::transformer::CameraPose;
 
+pub use guided::moved;
+pub use warp::Warped;
+
 use crate::{GenerationError, evenly::evenly};
+
+/// Metres and radians below which a camera stands still.
+const LEAST_MOVE: f32 = 1e-4;
 
 /// A camera's path, from the first frame of a video to the last.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,13 +47,7 @@ impl CameraPath {
         if !poses.as_flattened().iter().all(|number| number.is_finite()) {
             return Err(wrong("holds a number that is not finite; give metres and radians"));
         }
-        let (origin, to_first) = (position(first), rotation(first).inverse());
-        let relative = |pose: &CameraPose| {
-            let turn = (to_first * rotation(pose)).normalize();
-            // Of the two quaternions for one rotation, that of the shorter way round.
-            pose_of(to_first * (position(pose) - origin), if turn.w < 0.0 { -turn } else { turn })
-        };
-        Ok(Self { poses: poses.iter().map(relative).collect() })
+        Ok(Self { poses: poses.iter().map(|pose| from(first, pose)).collect() })
     }
 
     /// The path at these of so many moments, counted from the first of them.
@@ -70,12 +82,37 @@ impl CameraPath {
         Self::through(&poses)
     }
 
+    /// A camera that does not move.
+    pub(crate) fn still() -> Self {
+        Self { poses: vec![[0.0; 6]] }
+    }
+
+    /// Whether the camera moves at all.
+    pub(crate) fn moves(&self) -> bool {
+        self.poses.iter().any(|pose| pose.iter().any(|number| number.abs() > LEAST_MOVE))
+    }
+
+    /// The path at so many moments, counted from one of them.
+    pub(crate) fn poses_from(&self, origin: usize, count: usize) -> Vec<CameraPose> {
+        let poses = self.poses(count);
+        let first = poses[origin];
+        poses.iter().map(|pose| from(&first, pose)).collect()
+    }
+
     /// The path at so many moments, evenly from its beginning to its end.
     pub fn poses(&self, count: usize) -> Vec<CameraPose> {
-        evenly(&self.poses, count, |from, to, share| {
-            pose_of(position(from).lerp(position(to), share), rotation(from).slerp(rotation(to), share))
+        evenly(&self.poses, count, |start, end, share| {
+            pose_of(position(start).lerp(position(end), share), rotation(start).slerp(rotation(end), share))
         })
     }
+}
+
+/// A pose counted from another one.
+fn from(first: &CameraPose, pose: &CameraPose) -> CameraPose {
+    let to_first = rotation(first).inverse();
+    let turn = (to_first * rotation(pose)).normalize();
+    // Of the two quaternions for one rotation, that of the shorter way round.
+    pose_of(to_first * (position(pose) - position(first)), if turn.w < 0.0 { -turn } else { turn })
 }
 
 fn position(pose: &CameraPose) -> Vec3 {

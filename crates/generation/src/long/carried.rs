@@ -106,7 +106,7 @@ fn joined(parts: [Tensor<5>; 3]) -> Tensor<5> {
 
 impl Generator {
     /// Makes the latents of a window, by way of its outline where the request has one.
-    pub(crate) fn sample_own_window(
+    pub(crate) fn sample_told_window(
         &self,
         request: &GenerationRequest,
         carried: Option<&Carried>,

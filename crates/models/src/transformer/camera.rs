@@ -30,6 +30,12 @@ const RAY_FEATURES: usize = 1 + 6 + 2 * 4 * FREQUENCIES + 6;
 const SINCE_FIRST: f32 = 4.0;
 const SINCE_PREVIOUS: f32 = 20.0;
 
+/// Tangent of half the vertical field of view that a model takes a picture to have, by its width over its height: a
+/// picture taller than wide sees more above and below, as the simulated films do.
+pub fn half_view(aspect_ratio: f32) -> f32 {
+    HALF_VIEW * aspect_ratio.powf(-0.6).max(1.0)
+}
+
 /// Turns camera paths into an embedding for each token.
 #[derive(Module, Debug)]
 pub(super) struct CameraConditioning {
@@ -113,10 +119,9 @@ struct Lens {
 }
 
 impl Lens {
-    /// A picture taller than wide sees more above and below, as the simulated films do.
     fn of(grid: &TokenGrid) -> Self {
         let aspect_ratio = grid.columns as f32 / grid.rows as f32;
-        let half_height = HALF_VIEW * aspect_ratio.powf(-0.6).max(1.0);
+        let half_height = half_view(aspect_ratio);
         Self { half_width: half_height * aspect_ratio, half_height }
     }
 

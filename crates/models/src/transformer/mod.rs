@@ -24,7 +24,7 @@ pub mod tokens;
 use burn::{module::Module, tensor::Tensor};
 use kernels::{ModulatedLayerNorm, Segments};
 
-pub use camera::CameraPose;
+pub use camera::{CameraPose, half_view};
 pub use config::{PATCH, TransformerConfig};
 pub use motion::{MotionPath, Motions};
 pub use tokens::{TokenGrid, patchify, unpatchify};
