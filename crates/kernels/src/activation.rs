@@ -12,7 +12,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::simd::{Fma, sigmoid};
-use crate::cpu::{self, Operation, read, uninit, values, vectorize, with_layout_of};
+use crate::cpu::{self, Operation, own_values, read, uninit, values, vectorize, with_layout_of};
 
 /// √(2/π), the slope inside the hyperbolic tangent of [`gelu`].
 const GELU_SLOPE: f32 = 0.797_884_6;
@@ -74,6 +74,15 @@ impl Operation<1> for Pointwise {
         (y, x)
     }
 
+    fn infer(&self, [mut x]: [FlexTensor; 1]) -> FlexTensor {
+        let Some(all) = own_values(&mut x) else { return self.forward([x]).0 };
+        match self {
+            Self::Gelu => replace(all, gelu_value),
+            Self::Silu => replace(all, silu_value),
+        }
+        x
+    }
+
     fn backward(&self, x: FlexTensor, grad: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
         let grad = read(grad);
         [Some(match self {
@@ -122,6 +131,20 @@ fn forward(x: &FlexTensor, f: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {
         );
     });
     with_layout_of(y, x)
+}
+
+/// Writes over the values.
+fn replace(values: &mut [f32], f: impl Fn(f32, Fma) -> f32 + Sync) {
+    values.par_chunks_mut(BLOCK).for_each(|values| {
+        vectorize(
+            #[inline(always)]
+            |fma| {
+                for value in values {
+                    *value = f(*value, fma);
+                }
+            },
+        );
+    });
 }
 
 fn backward(x: &FlexTensor, grad: &FlexTensor, slope: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {

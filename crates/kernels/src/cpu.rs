@@ -7,7 +7,9 @@ pub(crate) mod simd;
 pub(crate) mod table;
 
 pub(crate) use matrix::{Matrix, MatrixMut, Write, multiply, transpose, transpose_strided};
-pub(crate) use memory::{SharedMut, dims, read, scratch, sum_in_order, tensor, uninit, values, with_layout_of};
+pub(crate) use memory::{
+    SharedMut, dims, own_values, read, scratch, sum_in_order, tensor, uninit, values, with_layout_of,
+};
 pub(crate) use operation::{Operation, is_cpu, run, supported, tracked_by_autodiff};
 pub(crate) use simd::vectorize;
 pub(crate) use table::{TableSums, column_sums};

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::NORM_EPSILON;
 use crate::activation::{silu_composite, silu_slope, silu_value};
 use crate::cpu::simd::dot;
-use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
+use crate::cpu::{self, Operation, ROWS, dims, own_values, read, sum_in_order, tensor, uninit, values, vectorize};
 use crate::packing::repeat_rows;
 
 /// Divides every row by its root mean square and scales each channel.
@@ -106,24 +106,18 @@ impl Operation<2> for RmsNorm {
         let block = ROWS * channels.max(1);
         let mut y = uninit(n * channels);
         y.par_chunks_mut(block).zip(values(&x).par_chunks(block)).for_each(|(y, x)| {
-            vectorize(
-                #[inline(always)]
-                |fma| {
-                    for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
-                        let inverse = inverse_root(x, self.epsilon);
-                        for ((y, x), scale) in y.iter_mut().zip(x).zip(scales) {
-                            *y = x * inverse * scale;
-                        }
-                        if self.then == Then::Silu {
-                            for y in y {
-                                *y = silu_value(*y, fma);
-                            }
-                        }
-                    }
-                },
-            );
+            y.copy_from_slice(x);
+            self.norm_rows(y, scales);
         });
         (tensor(y, [n, channels]), (x, weight))
+    }
+
+    fn infer(&self, [mut x, weight]: [FlexTensor; 2]) -> FlexTensor {
+        let Some(rows) = own_values(&mut x) else { return self.forward([x, weight]).0 };
+        let weight = read(weight);
+        let scales = values(&weight);
+        rows.par_chunks_mut(ROWS * scales.len().max(1)).for_each(|rows| self.norm_rows(rows, scales));
+        x
     }
 
     fn backward(&self, (x, weight): Self::Saved, grad: FlexTensor, _: [bool; 2]) -> [Option<FlexTensor>; 2] {
@@ -156,6 +150,28 @@ impl Operation<2> for RmsNorm {
         });
         let sums = sum_in_order(sums.collect(), channels);
         [Some(tensor(result, [n, channels])), Some(tensor(sums, [channels]))]
+    }
+}
+
+impl RmsNorm {
+    /// Norms rows where they are.
+    fn norm_rows(&self, rows: &mut [f32], scales: &[f32]) {
+        vectorize(
+            #[inline(always)]
+            |fma| {
+                for row in rows.chunks_exact_mut(scales.len()) {
+                    let inverse = inverse_root(row, self.epsilon);
+                    for (value, scale) in row.iter_mut().zip(scales) {
+                        *value = *value * inverse * scale;
+                    }
+                    if self.then == Then::Silu {
+                        for value in row {
+                            *value = silu_value(*value, fma);
+                        }
+                    }
+                }
+            },
+        );
     }
 }
 

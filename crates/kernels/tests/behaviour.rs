@@ -1,7 +1,7 @@
 //! What the operations promise beyond their numbers: empty segments, views, threads, refusals.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic, and is not documented item by item")]
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Int, Tensor};
 use kernels::*;
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
@@ -231,4 +231,28 @@ fn doubled_sides_repeat_every_position() {
     let gradient = |y: Tensor<5>| values(x.grad(&(y.clone() * y).sum().backward()).unwrap());
     let close = gradient(y).into_iter().zip(gradient(expected)).all(|(a, b)| (a - b).abs() < 1e-5);
     assert!(close);
+}
+
+#[test]
+fn what_is_written_over_is_held_by_nobody_else() {
+    let weight = Tensor::<1>::ones([6], &Device::flex()) * 0.7;
+    let operations: [(&str, Box<dyn Fn(Tensor<2>) -> Tensor<2>>); 4] = [
+        ("gelu", Box::new(gelu)),
+        ("silu", Box::new(silu)),
+        ("rms_norm", Box::new(|x| rms_norm(x, weight.clone()))),
+        ("normalize_silu", Box::new(|x| normalize_silu(x, weight.clone()))),
+    ];
+    let fresh = || Tensor::<1, Int>::arange(0..42, &Device::flex()).float().reshape([7, 6]) * 0.1 - 2.0;
+    for (name, operation) in &operations {
+        let (held, before) = (fresh(), values(fresh()));
+        let shared = values(operation(held.clone()));
+        assert_eq!(values(held.clone()), before, "{name} changed what another holds");
+        // A part of what is held, and what nobody else holds.
+        let part = values(operation(held.clone().narrow(0, 2, 3)));
+        assert_eq!(part, shared[12..30], "{name} of a part");
+        assert_eq!(values(held), before, "{name} changed what a part was taken from");
+        assert_eq!(values(operation(fresh())), shared, "{name} of what nobody else holds");
+        // A part of which the whole is gone.
+        assert_eq!(values(operation(fresh().narrow(0, 2, 3))), shared[12..30], "{name} of what is left");
+    }
 }

@@ -17,6 +17,12 @@ pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().expect("`read` has laid the values out in row-major order")
 }
 
+/// The values of a tensor to write over, where nobody else holds them and they are all that its storage has.
+pub(crate) fn own_values(tensor: &mut FlexTensor) -> Option<&mut [f32]> {
+    let is_whole = tensor.as_slice::<f32>().is_some_and(|values| values.len() == tensor.storage::<f32>().len());
+    if is_whole { tensor.try_storage_mut() } else { None }
+}
+
 /// The lengths of a tensor's axes.
 pub(crate) fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
     let shape = tensor.layout().shape();

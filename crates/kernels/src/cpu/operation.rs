@@ -24,6 +24,11 @@ pub(crate) trait Operation<const N: usize>: Debug + Clone + Send + 'static {
     /// Computes the output, and what the backward will need.
     fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, Self::Saved);
 
+    /// [`Self::forward`] where nothing will be differentiated: it may write over an input that nobody else holds.
+    fn infer(&self, inputs: [FlexTensor; N]) -> FlexTensor {
+        self.forward(inputs).0
+    }
+
     /// Turns the output's gradient into those of the inputs. Only the wanted ones are used.
     fn backward(&self, saved: Self::Saved, grad: FlexTensor, wanted: [bool; N]) -> [Option<FlexTensor>; N];
 }
@@ -58,8 +63,7 @@ pub(crate) fn tracked_by_autodiff(tensor: &DispatchTensor) -> bool {
 pub(crate) fn run<O: Operation<N>, const N: usize>(operation: O, inputs: [DispatchTensor; N]) -> DispatchTensor {
     let context = inputs.iter().fold(DispatchAutodiffContext::Disabled, |context, input| context.merge(input.autodiff));
     let kind = if context == DispatchAutodiffContext::Disabled {
-        let (output, _) = operation.forward(inputs.map(untracked));
-        DispatchTensorKind::Flex(BackendTensor::Float(output))
+        DispatchTensorKind::Flex(BackendTensor::Float(operation.infer(inputs.map(untracked))))
     } else {
         let output = record(operation, inputs.map(tracked));
         DispatchTensorKind::Autodiff(Box::new(DispatchTensorKind::Flex(BackendTensor::Autodiff(output))))
