@@ -236,14 +236,14 @@ fn doubled_sides_repeat_every_position() {
 #[test]
 fn what_is_written_over_is_held_by_nobody_else() {
     let weight = Tensor::<1>::ones([6], &Device::flex()) * 0.7;
-    let operations: [(&str, Box<dyn Fn(Tensor<2>) -> Tensor<2>>); 4] = [
-        ("gelu", Box::new(gelu)),
-        ("silu", Box::new(silu)),
-        ("rms_norm", Box::new(|x| rms_norm(x, weight.clone()))),
-        ("normalize_silu", Box::new(|x| normalize_silu(x, weight.clone()))),
+    let operations: [(&str, &dyn Fn(Tensor<2>) -> Tensor<2>); 4] = [
+        ("gelu", &gelu),
+        ("silu", &silu),
+        ("rms_norm", &|x| rms_norm(x, weight.clone())),
+        ("normalize_silu", &|x| normalize_silu(x, weight.clone())),
     ];
     let fresh = || Tensor::<1, Int>::arange(0..42, &Device::flex()).float().reshape([7, 6]) * 0.1 - 2.0;
-    for (name, operation) in &operations {
+    for (name, operation) in operations {
         let (held, before) = (fresh(), values(fresh()));
         let shared = values(operation(held.clone()));
         assert_eq!(values(held.clone()), before, "{name} changed what another holds");

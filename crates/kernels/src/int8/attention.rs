@@ -74,7 +74,7 @@ impl Operation<3> for RoundedAttention {
         let [query, key, value] = inputs.each_ref().map(values);
         let mut output = uninit(n * width);
         let heads = Heads { width, channels: width / self.heads };
-        Instructions::best().run(Packed { operation: self, heads, query, key, value, output: &mut output });
+        Instructions::best().run(Attend { operation: self, heads, query, key, value, output: &mut output });
         (tensor(output, [n, width]), ())
     }
 
@@ -98,7 +98,7 @@ impl Heads {
 }
 
 /// All segments and heads.
-struct Packed<'a> {
+struct Attend<'a> {
     operation: &'a RoundedAttention,
     heads: Heads,
     query: &'a [f32],
@@ -107,7 +107,7 @@ struct Packed<'a> {
     output: &'a mut [f32],
 }
 
-impl Work for Packed<'_> {
+impl Work for Attend<'_> {
     type Output = ();
 
     unsafe fn with<D: Dot>(self) {
@@ -221,11 +221,11 @@ impl<D: Dot> Memory<D> {
             unsafe { dot::add::<D>(&self.values, bytemuck::cast_slice(panel), &mut out) };
             out
         });
-        let mut inverse = [0.0; LANES];
-        for lane in 0..LANES {
-            // What was not finite in a query or a key is so in all that they have a part in.
-            inverse[lane] = (whole(weights.sums[0][lane], weights.sums[1][lane])).recip() + weights.not_finite[lane];
-        }
+        // What was not finite in a query or a key is so in all that they have a part in.
+        let inverse: [f32; LANES] = std::array::from_fn(|lane| {
+            let [high, low] = weights.sums.map(|sums| sums[lane]);
+            whole(high, low).recip() + weights.not_finite[lane]
+        });
         let mut out = vec![[0.0; LANES]; heads.channels];
         vectorize(
             #[inline(always)]
