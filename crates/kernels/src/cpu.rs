@@ -6,7 +6,7 @@ pub(crate) mod operation;
 pub(crate) mod simd;
 pub(crate) mod table;
 
-pub(crate) use matrix::{Matrix, MatrixMut, Write, multiply, transpose, transpose_strided};
+pub(crate) use matrix::{Matrix, MatrixMut, Write, multiply, transpose_strided};
 pub(crate) use memory::{
     SharedMut, dims, own_values, read, scratch, sum_in_order, tensor, uninit, values, with_layout_of,
 };

@@ -135,13 +135,8 @@ pub(crate) fn multiply(destination: MatrixMut<'_>, write: Write, scale: f32, lef
     }
 }
 
-/// Writes rows of `columns` values as columns, each as long as there are rows.
-pub(crate) fn transpose(values: &[f32], columns: usize, out: &mut [f32]) {
-    let rows = values.len() / columns.max(1);
-    transpose_strided(values, [rows, columns, columns], out);
-}
-
-/// [`transpose`] of `[rows, columns, row_stride]`, in squares that stay in the first-level cache.
+/// Writes rows of `[rows, columns, row_stride]` as columns, each as long as there are rows; in squares that stay in the
+/// first-level cache.
 pub(crate) fn transpose_strided(values: &[f32], [rows, columns, row_stride]: [usize; 3], out: &mut [f32]) {
     const SQUARE: usize = 16;
     for first_row in (0..rows).step_by(SQUARE) {
