@@ -104,6 +104,28 @@ fn a_stopped_video_goes_on_and_is_the_same_with_an_outline_and_without() {
 }
 
 #[test]
+fn a_camera_moves_on_from_window_to_window_and_a_stopped_one_is_not_gone_on_with_by_another() {
+    let (generator, place) = (generator(), tempfile::tempdir().unwrap());
+    let video = |camera: &str| {
+        let options = GenerationOptions { camera: Some(camera.parse().unwrap()), ..options([48, 32]) };
+        LongVideo::new(&generator, options, WINDOWS).unwrap()
+    };
+    let (still, pan) = (video("still"), video("pan left 30"));
+    let (standing, moving) = (frames(&still, &generator, 5), frames(&pan, &generator, 5));
+    assert_eq!((standing.len(), moving.len()), (33, 33));
+    assert_eq!(standing[0], moving[0], "both begin at the same place");
+    // Windows are frames 0 to 16, 17 to 28, and 29 to 32.
+    for window in [5..17, 17..29, 29..33] {
+        assert_ne!(standing[window.clone()], moving[window.clone()], "{window:?}");
+    }
+    let open = |video: &LongVideo| Partial::open(place.path(), &video.settings(&generator, 5));
+    let mut stop = StopAt { window: 1, seen: Vec::new() };
+    make(&pan, (&generator, 5), Some(&open(&pan).unwrap()), &mut stop).unwrap_err();
+    assert!(open(&still).unwrap_err().to_string().contains("camera"));
+    assert_eq!(make(&pan, (&generator, 5), Some(&open(&pan).unwrap()), &mut Silent).unwrap(), moving);
+}
+
+#[test]
 fn noise_against_drift_changes_what_follows_and_not_what_is_carried() {
     let generator = generator();
     let with =
