@@ -56,6 +56,27 @@ pub fn attention(input: Attention<'_>) -> Tensor<2> {
     Tensor::from_dispatch(cpu::run(operation, [query.into_dispatch(), key.into_dispatch(), value.into_dispatch()]))
 }
 
+/// How a head's columns lie within the rows of all heads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Columns {
+    /// Columns of all heads.
+    pub(crate) width: usize,
+    /// Columns of one.
+    pub(crate) channels: usize,
+}
+
+impl Columns {
+    /// Where head `head` of row `row` starts.
+    pub(crate) fn start(self, row: usize, head: usize) -> usize {
+        row * self.width + head * self.channels
+    }
+
+    /// One over the root of a head's channels.
+    pub(crate) fn scale(self) -> f32 {
+        (self.channels as f32).sqrt().recip()
+    }
+}
+
 pub(crate) fn check(input: &Attention<'_>) {
     let [tokens, width] = input.query.dims();
     let [key_tokens, key_width] = input.key.dims();

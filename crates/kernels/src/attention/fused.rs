@@ -5,6 +5,7 @@ use std::ops::Range;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
+use super::Columns;
 use crate::Segments;
 use crate::cpu::simd::{Lanes, WIDTH, dot, exp, sum};
 use crate::cpu::{
@@ -42,28 +43,11 @@ struct Part {
     key_rows: Range<usize>,
 }
 
-/// How a head's columns lie within the rows of all heads.
-#[derive(Debug, Clone, Copy)]
-struct Columns {
-    width: usize,
-    channels: usize,
-}
-
 impl Columns {
-    /// Where head `head` of row `row` starts.
-    fn start(self, row: usize, head: usize) -> usize {
-        row * self.width + head * self.channels
-    }
-
     /// The rows of one head.
     fn of(self, values: &[f32], rows: Range<usize>, head: usize) -> Matrix<'_> {
         let start = self.start(rows.start, head).min(values.len());
         Matrix::strided(&values[start..], rows.len(), self.channels, self.width)
-    }
-
-    /// One over the root of a head's channels.
-    fn scale(self) -> f32 {
-        (self.channels as f32).sqrt().recip()
     }
 
     /// The rows of one head as columns, in scratch space, and what is left of that space. The

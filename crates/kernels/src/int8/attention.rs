@@ -21,7 +21,7 @@ use super::dot::{self, Dot, GROUP, Instructions, LANES, ROWS, Sums, Weights, Wor
 use super::quantise::quantise;
 use crate::cpu::simd::exp;
 use crate::cpu::{self, Operation, SharedMut, dims, read, tensor, uninit, values, vectorize};
-use crate::{Attention, Segments};
+use crate::{Attention, Segments, attention::Columns};
 
 /// Most keys of a segment whose weighted values surely fit into a sum of 32 bits.
 pub const MOST_KEYS: usize = 1 << 16;
@@ -73,8 +73,8 @@ impl Operation<3> for RoundedAttention {
         let [n, width] = dims(&inputs[0]);
         let [query, key, value] = inputs.each_ref().map(values);
         let mut output = uninit(n * width);
-        let heads = Heads { width, channels: width / self.heads };
-        Instructions::best().run(Attend { operation: self, heads, query, key, value, output: &mut output });
+        let columns = Columns { width, channels: width / self.heads };
+        Instructions::best().run(Attend { operation: self, columns, query, key, value, output: &mut output });
         (tensor(output, [n, width]), ())
     }
 
@@ -83,24 +83,15 @@ impl Operation<3> for RoundedAttention {
     }
 }
 
-/// How heads lie side by side in a row.
-#[derive(Debug, Clone, Copy)]
-struct Heads {
-    width: usize,
-    channels: usize,
-}
-
-impl Heads {
-    /// One head of one row.
-    fn row(self, values: &[f32], row: usize, head: usize) -> &[f32] {
-        &values[row * self.width + head * self.channels..][..self.channels]
-    }
+/// One head of one row.
+fn row_of(columns: Columns, values: &[f32], row: usize, head: usize) -> &[f32] {
+    &values[columns.start(row, head)..][..columns.channels]
 }
 
 /// All segments and heads.
 struct Attend<'a> {
     operation: &'a RoundedAttention,
-    heads: Heads,
+    columns: Columns,
     query: &'a [f32],
     key: &'a [f32],
     value: &'a [f32],
@@ -111,21 +102,21 @@ impl Work for Attend<'_> {
     type Output = ();
 
     unsafe fn with<D: Dot>(self) {
-        let Self { operation, heads, query, key, value, output } = self;
+        let Self { operation, columns, query, key, value, output } = self;
         let segments: Vec<_> = operation.queries.ranges().zip(operation.keys.ranges()).collect();
         let parts: Vec<_> =
             segments.iter().flat_map(|segment| (0..operation.heads).map(move |head| (segment, head))).collect();
         let shared = SharedMut::new(output);
         parts.into_par_iter().for_each(|((rows, key_rows), head)| {
-            let memory: Memory<D> = Memory::new(heads, key, value, key_rows.clone(), head);
+            let memory: Memory<D> = Memory::new(columns, key, value, key_rows.clone(), head);
             let starts: Vec<_> = rows.clone().step_by(LANES).collect();
             starts.into_par_iter().for_each(|start| {
                 let rows = start..rows.end.min(start + LANES);
                 // SAFETY: by the caller's promise.
-                let attended = unsafe { memory.attend(heads, query, rows.clone(), head) };
+                let attended = unsafe { memory.attend(columns, query, rows.clone(), head) };
                 for (lane, row) in rows.enumerate() {
                     // SAFETY: each task has rows of a head of its own.
-                    let out = unsafe { shared.slice(row * heads.width + head * heads.channels, heads.channels) };
+                    let out = unsafe { shared.slice(columns.start(row, head), columns.channels) };
                     out.iter_mut().zip(&attended).for_each(|(out, channel)| *out = channel[lane]);
                 }
             });
@@ -147,25 +138,25 @@ struct Memory<D: Dot> {
 }
 
 impl<D: Dot> Memory<D> {
-    fn new(heads: Heads, key: &[f32], value: &[f32], rows: Range<usize>, head: usize) -> Self {
-        let (keys, key_scales) = Self::keys(heads, key, rows.clone(), head);
-        let (values, value_scales) = Self::values(heads, value, rows.clone(), head);
+    fn new(columns: Columns, key: &[f32], value: &[f32], rows: Range<usize>, head: usize) -> Self {
+        let (keys, key_scales) = Self::keys(columns, key, rows.clone(), head);
+        let (values, value_scales) = Self::values(columns, value, rows.clone(), head);
         Self { count: rows.len(), keys, key_scales, values, value_scales }
     }
 
-    fn keys(heads: Heads, key: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
-        let groups = heads.channels.div_ceil(GROUP);
-        let mut mean = vec![0.0; heads.channels];
+    fn keys(columns: Columns, key: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
+        let groups = columns.channels.div_ceil(GROUP);
+        let mut mean = vec![0.0; columns.channels];
         for row in rows.clone() {
-            mean.iter_mut().zip(heads.row(key, row, head)).for_each(|(mean, value)| *mean += value);
+            mean.iter_mut().zip(row_of(columns, key, row, head)).for_each(|(mean, value)| *mean += value);
         }
         mean.iter_mut().for_each(|mean| *mean /= rows.len() as f32);
         let mut out = vec![D::Group::default(); rows.len().next_multiple_of(ROWS) * groups];
-        let (mut centred, mut numbers) = (vec![0.0; heads.channels], vec![0; groups * GROUP]);
+        let (mut centred, mut numbers) = (vec![0.0; columns.channels], vec![0; groups * GROUP]);
         let scales = rows.enumerate().map(|(index, row)| {
-            let values = heads.row(key, row, head).iter().zip(&mean);
+            let values = row_of(columns, key, row, head).iter().zip(&mean);
             centred.iter_mut().zip(values).for_each(|(centred, (value, mean))| *centred = value - mean);
-            let scale = quantise(&centred, &mut numbers[..heads.channels]);
+            let scale = quantise(&centred, &mut numbers[..columns.channels]);
             dot::put_row::<D>(&mut out[index / ROWS * groups * ROWS..][..groups * ROWS], index % ROWS, &numbers);
             scale
         });
@@ -173,14 +164,14 @@ impl<D: Dot> Memory<D> {
         (out, scales)
     }
 
-    fn values(heads: Heads, value: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
+    fn values(columns: Columns, value: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
         let groups = rows.len().div_ceil(GROUP);
         // Each channel as a row.
-        let mut channels = vec![0.0; heads.channels * rows.len()];
-        let start = rows.start * heads.width + head * heads.channels;
+        let mut channels = vec![0.0; columns.channels * rows.len()];
+        let start = columns.start(rows.start, head);
         let values = value.get(start..).unwrap_or_default();
-        cpu::transpose_strided(values, [rows.len(), heads.channels, heads.width], &mut channels);
-        let mut out = vec![D::Group::default(); heads.channels.next_multiple_of(ROWS) * groups];
+        cpu::transpose_strided(values, [rows.len(), columns.channels, columns.width], &mut channels);
+        let mut out = vec![D::Group::default(); columns.channels.next_multiple_of(ROWS) * groups];
         let mut numbers = vec![0; groups * GROUP];
         let scales = channels.chunks_exact(rows.len().max(1)).enumerate().map(|(index, channel)| {
             let scale = quantise(channel, &mut numbers[..rows.len()]);
@@ -196,27 +187,26 @@ impl<D: Dot> Memory<D> {
     /// # Shapes  → `[Dh, LANES]`
     /// # Safety
     /// As for [`Dot::add`].
-    unsafe fn attend(&self, heads: Heads, query: &[f32], rows: Range<usize>, head: usize) -> Vec<[f32; LANES]> {
+    unsafe fn attend(&self, columns: Columns, query: &[f32], rows: Range<usize>, head: usize) -> Vec<[f32; LANES]> {
         if self.count == 0 {
-            return vec![[0.0; LANES]; heads.channels];
+            return vec![[0.0; LANES]; columns.channels];
         }
-        let groups = heads.channels.div_ceil(GROUP);
+        let groups = columns.channels.div_ceil(GROUP);
         let mut panel: Vec<Weights> = vec![[0; LANES * GROUP]; groups];
         let (mut scales, mut start) = ([0.0; LANES], [0; LANES]);
         let mut numbers = vec![0; groups * GROUP];
         for (lane, row) in rows.enumerate() {
-            scales[lane] = quantise(heads.row(query, row, head), &mut numbers[..heads.channels]);
+            scales[lane] = quantise(row_of(columns, query, row, head), &mut numbers[..columns.channels]);
             start[lane] = -D::EXCESS * numbers.iter().map(|number| i32::from(*number)).sum::<i32>();
             dot::put_lane(&mut panel, lane, &numbers);
         }
         let mut scores: Vec<Sums> = vec![start; self.count.next_multiple_of(ROWS)];
         // SAFETY: by the caller's promise.
         unsafe { dot::add::<D>(&self.keys, &panel, &mut scores) };
-        let root = (heads.channels as f32).sqrt().recip();
-        let weights = Halves::new(&scores[..self.count], &self.key_scales, scales.map(|scale| scale * root));
+        let weights = Halves::new(&scores[..self.count], &self.key_scales, scales.map(|scale| scale * columns.scale()));
 
         let [high, low] = [(&weights.high, weights.sums[0]), (&weights.low, weights.sums[1])].map(|(panel, sums)| {
-            let mut out: Vec<Sums> = vec![sums.map(|sum| -D::EXCESS * sum); heads.channels.next_multiple_of(ROWS)];
+            let mut out: Vec<Sums> = vec![sums.map(|sum| -D::EXCESS * sum); columns.channels.next_multiple_of(ROWS)];
             // SAFETY: by the caller's promise.
             unsafe { dot::add::<D>(&self.values, bytemuck::cast_slice(panel), &mut out) };
             out
@@ -226,7 +216,7 @@ impl<D: Dot> Memory<D> {
             let [high, low] = weights.sums.map(|sums| sums[lane]);
             whole(high, low).recip() + weights.not_finite[lane]
         });
-        let mut out = vec![[0.0; LANES]; heads.channels];
+        let mut out = vec![[0.0; LANES]; columns.channels];
         vectorize(
             #[inline(always)]
             |_| {
