@@ -124,6 +124,23 @@ impl Work for Attend<'_> {
     }
 }
 
+/// Rounds rows that `fill` writes, and lays them out in tiles.
+///
+/// # Shapes  → `[tiles, groups, ROWS]`, and a scale for each row
+fn rounded<D: Dot>([rows, inputs]: [usize; 2], fill: impl Fn(usize, &mut [f32])) -> (Vec<D::Group>, Vec<f32>) {
+    let groups = inputs.div_ceil(GROUP);
+    let mut tiles = vec![D::Group::default(); rows.next_multiple_of(ROWS) * groups];
+    let (mut row, mut numbers) = (vec![0.0; inputs], vec![0; groups * GROUP]);
+    let scales = (0..rows).map(|index| {
+        fill(index, &mut row);
+        let scale = quantise(&row, &mut numbers[..inputs]);
+        dot::put_row::<D>(&mut tiles[index / ROWS * groups * ROWS..][..groups * ROWS], index % ROWS, &numbers);
+        scale
+    });
+    let scales = scales.collect();
+    (tiles, scales)
+}
+
 /// The keys and values of one head of a segment.
 struct Memory<D: Dot> {
     count: usize,
@@ -145,41 +162,27 @@ impl<D: Dot> Memory<D> {
     }
 
     fn keys(columns: Columns, key: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
-        let groups = columns.channels.div_ceil(GROUP);
         let mut mean = vec![0.0; columns.channels];
         for row in rows.clone() {
             mean.iter_mut().zip(row_of(columns, key, row, head)).for_each(|(mean, value)| *mean += value);
         }
         mean.iter_mut().for_each(|mean| *mean /= rows.len() as f32);
-        let mut out = vec![D::Group::default(); rows.len().next_multiple_of(ROWS) * groups];
-        let (mut centred, mut numbers) = (vec![0.0; columns.channels], vec![0; groups * GROUP]);
-        let scales = rows.enumerate().map(|(index, row)| {
-            let values = row_of(columns, key, row, head).iter().zip(&mean);
+        rounded::<D>([rows.len(), columns.channels], |index, centred| {
+            let values = row_of(columns, key, rows.start + index, head).iter().zip(&mean);
             centred.iter_mut().zip(values).for_each(|(centred, (value, mean))| *centred = value - mean);
-            let scale = quantise(&centred, &mut numbers[..columns.channels]);
-            dot::put_row::<D>(&mut out[index / ROWS * groups * ROWS..][..groups * ROWS], index % ROWS, &numbers);
-            scale
-        });
-        let scales = scales.collect();
-        (out, scales)
+        })
     }
 
     fn values(columns: Columns, value: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
-        let groups = rows.len().div_ceil(GROUP);
+        let count = rows.len();
         // Each channel as a row.
-        let mut channels = vec![0.0; columns.channels * rows.len()];
+        let mut channels = vec![0.0; columns.channels * count];
         let start = columns.start(rows.start, head);
         let values = value.get(start..).unwrap_or_default();
-        cpu::transpose_strided(values, [rows.len(), columns.channels, columns.width], &mut channels);
-        let mut out = vec![D::Group::default(); columns.channels.next_multiple_of(ROWS) * groups];
-        let mut numbers = vec![0; groups * GROUP];
-        let scales = channels.chunks_exact(rows.len().max(1)).enumerate().map(|(index, channel)| {
-            let scale = quantise(channel, &mut numbers[..rows.len()]);
-            dot::put_row::<D>(&mut out[index / ROWS * groups * ROWS..][..groups * ROWS], index % ROWS, &numbers);
-            scale
-        });
-        let scales = scales.collect();
-        (out, scales)
+        cpu::transpose_strided(values, [count, columns.channels, columns.width], &mut channels);
+        rounded::<D>([columns.channels, count], |index, channel| {
+            channel.copy_from_slice(&channels[index * count..][..count]);
+        })
     }
 
     /// What some queries, no more than there are lanes, see.
