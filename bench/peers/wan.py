@@ -6,7 +6,7 @@ Needs torch, diffusers, transformers, accelerate and safetensors, and misora bui
     cargo build --release
     python3 bench/peers/wan.py                      # tiny models: is it exact?
     python3 bench/peers/wan.py --size 1.3b          # the true shapes: is it fast? (minutes, 12 GB)
-    python3 bench/peers/wan.py --precision int8     # misora's transformer in 8 bits, against diffusers in 32
+    python3 bench/peers/wan.py --precision int8     # misora in 8 bits, against diffusers in 32
     python3 bench/peers/wan.py --precision int8 --peer misora-f32
 
 With --time processor, seconds are those that all processors together worked, which is what to look at on a machine
@@ -148,7 +148,7 @@ def compare(options, case):
     make_input(source, options.size, case)
     targets = {name: folder / f"{part}.{name}.safetensors" for name in ("misora", options.peer)}
     model = folder / "model"
-    precision = options.precision if part == "transformer" else "f32"
+    precision = options.precision if part in ("transformer", "vae-decode") else "f32"
     programs = {
         "misora": [options.misora, "module", part, "--precision", precision],
         "misora-f32": [options.misora, "module", part],
@@ -183,7 +183,7 @@ def main():
     parser.add_argument("--part", help="only this part")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--precision", choices=("f32", "int8"), default="f32", help="of misora's transformer")
+    parser.add_argument("--precision", choices=("f32", "int8"), default="f32", help="of misora's transformer and decoder")
     parser.add_argument("--peer", choices=("diffusers", "misora-f32"), default="diffusers", help="what to hold against")
     parser.add_argument("--time", choices=("clock", "processor"), default="clock", help="which seconds")
     parser.add_argument("--folder", type=Path, default=Path("runs/peers"))

@@ -79,9 +79,11 @@ fn what_has_32_bits_only_refuses_8() {
     let (place, model) = (Place::new(), goldens().join("model"));
     let model = model.to_str().unwrap();
     write_input(&place, "vae.clip", &["latents"]);
-    let refused = module("vae-decode", model, &["--precision", "int8"]);
-    place.run(&refused).refused("vae-decode computes in f32 only");
-    place.run(&module("vae-decode", model, &["--precision", "auto"])).json();
+    assert_eq!(place.run(&module("vae-decode", model, &["--precision", "auto"])).json()["precision"], "f32");
+    assert_eq!(place.run(&module("vae-decode", model, &["--precision", "int8"])).json()["precision"], "int8");
+    write_input(&place, "vae.clip", &["sample"]);
+    let refused = module("vae-encode", model, &["--precision", "int8"]);
+    place.run(&refused).refused("vae-encode computes in f32 only");
     place.run(&["generate", "a red ball", "--precision", "int8"]).refused("misora's own model computes in f32 only");
 }
 

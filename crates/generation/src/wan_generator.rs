@@ -8,10 +8,9 @@ use burn::tensor::{Device, Tensor};
 use diffusion::{Canvas, Guided, OneLevel, Sampler, Sigma};
 use video::{Frame, VideoError};
 use wan::{
-    Lora, Pipeline, SchedulerConfig, WanError, WanFolder,
+    Lora, Pipeline, Precision, SchedulerConfig, WanError, WanFolder,
     autoencoder::{AutoencoderConfig, tiles::WHOLE_SIDE},
     text::{MAX_TOKENS, TextEncoder, TextInput, Tokenizer},
-    transformer::Precision,
 };
 
 use crate::{

@@ -10,7 +10,7 @@ pub(crate) use matrix::{Matrix, MatrixMut, Write, multiply, transpose_strided};
 pub(crate) use memory::{
     SharedMut, dims, own_values, read, scratch, sum_in_order, tensor, uninit, values, with_layout_of,
 };
-pub(crate) use operation::{Operation, is_cpu, run, supported, tracked_by_autodiff};
+pub(crate) use operation::{Operation, is_cpu, run, supported, tracked_by_autodiff, untracked};
 pub(crate) use simd::vectorize;
 pub(crate) use table::{TableSums, column_sums};
 

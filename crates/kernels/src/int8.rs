@@ -31,12 +31,14 @@
 
 mod affine;
 mod attention;
+mod conv;
 mod dot;
 mod quantise;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use attention::{MOST_KEYS, attention_int8};
+pub use conv::{QuantisedKernel, SiluFrames, causal_conv3d_int8};
 
 use std::sync::Arc;
 

@@ -59,7 +59,7 @@ pub fn normalize_silu(x: Tensor<2>, weight: Tensor<1>) -> Tensor<2> {
 }
 
 /// What is added to the mean square so that no length is below 1e-12, as PyTorch's `normalize` has it.
-fn length_epsilon(channels: usize) -> f32 {
+pub(crate) fn length_epsilon(channels: usize) -> f32 {
     1e-24 / channels.max(1) as f32
 }
 

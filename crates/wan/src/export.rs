@@ -116,7 +116,7 @@ fn copy_all_but_weights(from: &Path, to: &Path) -> Result<(), WanError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transformer::{Precision, Transformer};
+    use crate::{Precision, transformer::Transformer};
 
     #[test]
     fn shards_hold_what_one_file_would() {

@@ -21,13 +21,13 @@ use burn::tensor::Device;
 use serde_json::Value;
 
 use crate::{
-    Lora, SchedulerConfig, WanError,
+    Lora, Precision, SchedulerConfig, WanError,
     autoencoder::{AutoencoderConfig, AutoencoderMemory, Decoder, Encoder},
     export,
     image::{ImageEncoder, ImageProcessor},
     json,
     text::{TextEncoder, TextEncoderMemory, Tokenizer},
-    transformer::{Precision, Transformer, TransformerConfig, TransformerMemory},
+    transformer::{Transformer, TransformerConfig, TransformerMemory},
 };
 
 const INDEX: &str = "model_index.json";
@@ -115,7 +115,7 @@ impl WanFolder {
         Ok(Self { loras, ..self })
     }
 
-    /// The same folder, whose transformer will compute with these numbers.
+    /// The same folder, whose transformer and decoder will compute with these numbers.
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         Self { precision, ..self }
@@ -182,7 +182,7 @@ impl WanFolder {
     /// # Errors
     /// As [`Self::transformer`].
     pub fn decoder(&self, device: &Device) -> Result<Decoder, WanError> {
-        Decoder::load(&self.part("vae", &["AutoencoderKLWan"])?, device)
+        Decoder::load(&self.part("vae", &["AutoencoderKLWan"])?, self.precision, device)
     }
 
     /// Reads the half of the autoencoder that makes latents.
@@ -206,7 +206,7 @@ impl WanFolder {
     /// # Errors
     /// As [`Self::transformer`].
     pub fn autoencoder_memory(&self) -> Result<AutoencoderMemory, WanError> {
-        AutoencoderMemory::open(&self.part("vae", &["AutoencoderKLWan"])?)
+        AutoencoderMemory::open(&self.part("vae", &["AutoencoderKLWan"])?, self.precision)
     }
 
     /// What the text encoder's configuration says of its memory.

@@ -2,7 +2,7 @@
 //! encoder.
 //!
 //! Every part computes what diffusers and transformers compute, in 32 bits, on the kernels of this workspace; the
-//! transformer can also do its largest products in 8 bits, which is nearly the same. Weights are mapped into memory,
+//! transformer and the decoder can also do their largest products in 8 bits, which is nearly the same. Weights are mapped into memory,
 //! checked tensor by tensor, and laid out as the kernels want them.
 //!
 //! Knows nothing of sampling, noise schedules or files of pictures: tensors come in and go out. It does not know the
@@ -35,6 +35,7 @@ mod json;
 mod layers;
 pub mod lora;
 pub mod memory;
+mod precision;
 pub mod scheduler;
 pub mod tensor_file;
 pub mod text;
@@ -46,6 +47,7 @@ pub use error::WanError;
 pub use export::export;
 pub use folder::{Pipeline, WanFolder};
 pub use lora::Lora;
+pub use precision::Precision;
 pub use scheduler::SchedulerConfig;
 pub use verify::verify;
 pub use weights::StoredPrecision;

@@ -8,10 +8,10 @@ mod common;
 use burn::tensor::{Device, Tensor};
 use common::{Goldens, goldens, model, values};
 use wan::{
-    SchedulerConfig, WanFolder,
+    Precision, SchedulerConfig, WanFolder,
     autoencoder::{Decoder, StreamState},
     text::TextInput,
-    transformer::{Precision, Transformer, TransformerInput},
+    transformer::{Transformer, TransformerInput},
 };
 
 fn folder() -> WanFolder {

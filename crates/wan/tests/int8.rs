@@ -1,13 +1,14 @@
-//! The transformer in 8 bits against itself in 32.
+//! The transformer and the decoder in 8 bits against themselves in 32.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic and explains itself by its name")]
 
 mod common;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use common::{Goldens, goldens, model, relative_error, values};
 use wan::{
-    WanFolder,
-    transformer::{Precision, Transformer, TransformerInput},
+    Precision, WanFolder,
+    autoencoder::{Decoder, StreamState},
+    transformer::{Transformer, TransformerInput},
 };
 
 /// The largest part of the norm that rounding may change.
@@ -37,6 +38,30 @@ fn the_transformer_gives_nearly_the_same_in_8_bits() {
         println!("{name}: {error:.1e}");
         assert!(error > 0.0 && error < TOLERANCE, "{name}: {error}");
     }
+}
+
+#[test]
+fn the_decoder_gives_nearly_the_same_in_8_bits() {
+    let goldens = Goldens::open();
+    let load = |precision| {
+        let folder = WanFolder::open(&model()).unwrap().with_precision(precision);
+        folder.decoder(&Device::flex()).unwrap()
+    };
+    let (exact, rounded) = (load(Precision::F32), load(Precision::Int8));
+    for name in ["still", "clip"] {
+        let run = |decoder: &Decoder| values(decoder.decode(goldens.get(&format!("vae.{name}.latents"))).unwrap());
+        let (exact, rounded) = (run(&exact), run(&rounded));
+        let error = relative_error(&rounded, &exact);
+        println!("{name}: {error:.1e}");
+        assert!(error > 0.0 && error < TOLERANCE, "{name}: {error}");
+    }
+    // What is remembered in 8 bits is the same, however the frames come.
+    let latents: Tensor<5> = goldens.get("vae.clip.latents");
+    let mut state = StreamState::default();
+    let first = rounded.decode_next(latents.clone().narrow(2, 0, 1), &mut state);
+    let second = rounded.decode_next(latents.clone().narrow(2, 1, 1), &mut state);
+    let whole = rounded.decode(latents).unwrap();
+    assert_eq!(values(Tensor::cat(vec![first, second], 2)), values(whole.narrow(2, 0, 5)));
 }
 
 #[test]

@@ -9,9 +9,10 @@ use burn::tensor::Device;
 use common::{Goldens, model, rewrite, says};
 use tempfile::TempDir;
 use wan::{
+    Precision,
     autoencoder::{Decoder, Encoder},
     text::{TextEncoder, TextInput},
-    transformer::{Precision, Transformer, TransformerInput},
+    transformer::{Transformer, TransformerInput},
 };
 
 /// Convolutions and residual blocks of a level of the tiny decoder, and what doubles its sides.
@@ -111,7 +112,7 @@ fn the_autoencoder_is_the_same() {
         &["\"decoder.upsamples.2.resample.1.weight\"", "\"conv1.weight\"", "decoder.upsamples.3.residual.0.gamma"],
     );
     let (goldens, device) = (Goldens::open(), Device::flex());
-    let decoder = Decoder::load(folder.path(), &device).unwrap();
+    let decoder = Decoder::load(folder.path(), Precision::F32, &device).unwrap();
     goldens.compare("vae.clip.sample", decoder.decode(goldens.get("vae.clip.latents")).unwrap());
     let encoder = Encoder::load(folder.path(), &device).unwrap();
     goldens.compare("vae.clip.mean", encoder.encode(goldens.get("vae.clip.sample")).unwrap());
@@ -146,6 +147,6 @@ fn of_two_unknown_files_none_is_chosen() {
     let folder = renamed("vae", str::to_owned);
     let file = folder.path().join("wan-single-file.safetensors");
     fs::copy(&file, folder.path().join("another.safetensors")).unwrap();
-    let error = Decoder::load(folder.path(), &Device::flex()).unwrap_err().to_string();
+    let error = Decoder::load(folder.path(), Precision::F32, &Device::flex()).unwrap_err().to_string();
     says(&error, &["there is no diffusion_pytorch_model.safetensors", "no other file of tensors alone"]);
 }

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use generation::{DeviceKind, Generator, Machine, VideoGenerator, WanGenerator, nano};
 use models::Bundle;
-use wan::{Lora, WanFolder, transformer::Precision};
+use wan::{Lora, Precision, WanFolder};
 
 use super::{model_place, precision_choice::PrecisionChoice};
 use crate::{memory, value};

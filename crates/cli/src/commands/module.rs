@@ -95,6 +95,7 @@ impl Module {
         let folder = WanFolder::open(&self.model)?;
         let precision = match self.part {
             Part::Transformer => self.precision.of_transformer(&folder)?,
+            Part::VaeDecode => self.precision.of_decoder(),
             part => self.precision.of_what_has_f32_only(part.name())?,
         };
         let folder = folder.with_loras(self.loras.loras)?.with_precision(precision);

@@ -26,6 +26,11 @@ fn plain<const D: usize>(shape: [usize; D]) -> Tensor<D> {
 
 /// Times a forward.
 fn time<const D: usize>(name: &str, work: Work, forward: impl Fn() -> Tensor<D>) {
+    time_any(name, work, forward);
+}
+
+/// The same for a forward that gives something else.
+fn time_any<T>(name: &str, work: Work, forward: impl Fn() -> T) {
     let name = format!("wan: {name}");
     if is_asked_for(&name) {
         let milliseconds = best(|| drop(forward()));
@@ -103,6 +108,20 @@ fn convolutions() {
         time(&format!("conv {kernel:?} {inputs}→{outputs} {frames}×{side}×{side}"), work, || {
             let input = CausalConv3d { x: x.clone(), weight: weight.clone(), bias: bias.clone(), kernel };
             causal_conv3d_behind(past.clone(), input)
+        });
+    }
+    for (side, frames, channels) in [(32, 1, 384), (64, 2, 384), (128, 2, 192), (256, 2, 96)] {
+        let (x, past, weight) =
+            (plain([1, frames, side, side, channels]), plain([1, 2, side, side, channels]), plain([channels]));
+        let numbers = (frames * side * side * channels) as f64;
+        let name = format!("{channels} channels {frames}×{side}×{side}");
+        let of = |x: &Tensor<5>| SiluFrames::normalize(x.clone(), weight.clone());
+        time_any(&format!("norm, SiLU, 8 bits, {name}"), Work::Mega(numbers * 5e-6), || of(&x));
+        let (rounded, past, bias) = (of(&x), of(&past), plain([channels]));
+        let kernel = QuantisedKernel::new([3, channels, channels], |_, row| row.fill(0.5));
+        let work = Work::Giga(54e-9 * numbers * channels as f64);
+        time(&format!("conv in 8 bits {name}"), work, || {
+            causal_conv3d_int8(Some(&past), &rounded, &kernel, bias.clone())
         });
     }
 }

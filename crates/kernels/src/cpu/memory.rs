@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use burn::backend::DType;
 use burn::tensor::{Bytes, Shape};
 use burn_flex::{FlexTensor, Layout};
+use bytemuck::Pod;
 
 /// A tensor's values in row-major order; copies only when they do not lie so already.
 pub(crate) fn read(tensor: FlexTensor) -> FlexTensor {
@@ -57,9 +58,9 @@ pub(crate) fn with_layout_of(values: Vec<f32>, other: &FlexTensor) -> FlexTensor
 /// Zeroing first would cost one more pass through memory, which is what these operations are
 /// bound by.
 #[expect(clippy::uninit_vec, reason = "callers write every value before they read any")]
-pub(crate) fn uninit(len: usize) -> Vec<f32> {
+pub(crate) fn uninit<T: Pod>(len: usize) -> Vec<T> {
     let mut values = Vec::with_capacity(len);
-    // SAFETY: the capacity is there, and every bit pattern is an f32.
+    // SAFETY: the capacity is there, and every bit pattern is a value.
     unsafe { values.set_len(len) };
     values
 }

@@ -83,10 +83,13 @@ fn record<O: Operation<N>, const N: usize>(operation: O, inputs: [Tracked; N]) -
     }
 }
 
-fn untracked(tensor: DispatchTensor) -> FlexTensor {
+/// What the CPU holds of a tensor without a gradient.
+///
+/// # Panics  when it is not [`supported`], or tracked
+pub(crate) fn untracked(tensor: DispatchTensor) -> FlexTensor {
     match tensor.kind {
         DispatchTensorKind::Flex(tensor) => tensor.float(),
-        _ => unreachable!("the caller asked whether the tensor is supported"),
+        _ => panic!("the tensor is not one of the CPU without a gradient"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::conv::{self, Tap};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
@@ -36,6 +37,12 @@ pub(super) trait Dot {
     /// # Safety
     /// The processor must have the instructions that the implementation names.
     unsafe fn add(strip: Strip<'_, Self::Group>);
+
+    /// Adds what one tap of a convolution sees to its totals.
+    ///
+    /// # Safety
+    /// As for [`Self::add`].
+    unsafe fn add_tap(tap: Tap<'_>);
 }
 
 /// Some rows and one panel, over some of the inputs.
@@ -130,6 +137,10 @@ impl Dot for Portable {
             }
         }
     }
+
+    unsafe fn add_tap(tap: Tap<'_>) {
+        conv::portable(tap);
+    }
 }
 
 /// Which instructions sum products.
@@ -201,9 +212,9 @@ impl Instructions {
         match self {
             Self::Portable => true,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => has!("avx2"),
+            Self::Avx2 => has!("avx2") && has!("fma"),
             #[cfg(target_arch = "x86_64")]
-            Self::AvxVnni => has!("avx2") && has!("avxvnni"),
+            Self::AvxVnni => has!("avx2") && has!("fma") && has!("avxvnni"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => has!("avx512f") && has!("avx512vnni"),
         }

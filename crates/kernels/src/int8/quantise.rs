@@ -18,27 +18,51 @@ pub(super) fn quantise(row: &[f32], out: &mut [i8]) -> f32 {
     vectorize(
         #[inline(always)]
         |_| {
-            // Of numbers without a sign the bits are in the same order, and those of what is not finite above all.
-            let mut largest = 0;
-            for value in row {
-                largest = value.abs().to_bits().max(largest);
-            }
-            let largest = f32::from_bits(largest);
-            let (inverse, scale) = match largest {
-                _ if !largest.is_finite() => (f32::NAN, f32::NAN),
-                _ if largest < SMALLEST => (0.0, 0.0),
-                _ => (LEVELS / largest, largest / LEVELS),
-            };
-            if scale.is_nan() {
+            let Some((inverse, scale)) = scales(row, LEVELS) else {
                 out.fill(0);
-                return scale;
-            }
+                return f32::NAN;
+            };
             for (out, value) in out.iter_mut().zip(row) {
                 *out = (value * inverse + ROUNDER).to_bits() as i8;
             }
             scale
         },
     )
+}
+
+/// Largest number without a sign.
+const LEVELS_ABOVE: f32 = 255.0;
+
+/// Rounds a row of which nothing is below 0 but by a rounding error, and returns its scale.
+///
+/// Formula:  out = round(row / scale), scale = max row / 255
+///
+/// A row with a number that is not finite becomes zeros, and its scale NaN. Write it inside of [`vectorize`].
+#[inline(always)]
+pub(super) fn quantise_above(row: &[f32], out: &mut [u8]) -> f32 {
+    let Some((inverse, scale)) = scales(row, LEVELS_ABOVE) else {
+        out.fill(0);
+        return f32::NAN;
+    };
+    for (out, value) in out.iter_mut().zip(row) {
+        *out = (value * inverse + ROUNDER).to_bits() as u8;
+    }
+    scale
+}
+
+/// What rounds a row to so many levels, and what undoes it; nothing where a number is not finite.
+#[inline(always)]
+fn scales(row: &[f32], levels: f32) -> Option<(f32, f32)> {
+    // Of numbers without a sign the bits are in the same order, and those of what is not finite above all.
+    let mut largest = 0;
+    for value in row {
+        largest = value.abs().to_bits().max(largest);
+    }
+    match f32::from_bits(largest) {
+        largest if !largest.is_finite() => None,
+        largest if largest < SMALLEST => Some((0.0, 0.0)),
+        largest => Some((levels / largest, largest / levels)),
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::conv::{self, Tap};
 use super::dot::{BLOCK, Dot, GROUP, LANES, ROWS, Strip, Sums, Weights};
 
 /// Both sides in 16 bits.
@@ -19,6 +20,11 @@ impl Dot for Avx2 {
     unsafe fn add(strip: Strip<'_, Self::Group>) {
         // SAFETY: the caller promises that the processor has AVX2.
         unsafe { add_avx2(strip) }
+    }
+
+    unsafe fn add_tap(tap: Tap<'_>) {
+        // SAFETY: the caller promises that the processor has AVX2 and FMA.
+        unsafe { conv::add_avx2(tap) }
     }
 }
 
@@ -48,6 +54,11 @@ impl Dot for AvxVnni {
         // SAFETY: the caller promises that the processor has AVX2 and AVX-VNNI.
         unsafe { add_avx_vnni(strip) }
     }
+
+    unsafe fn add_tap(tap: Tap<'_>) {
+        // SAFETY: the caller promises that the processor has AVX2, FMA and AVX-VNNI.
+        unsafe { conv::add_avx_vnni(tap) }
+    }
 }
 
 impl Dot for Avx512Vnni {
@@ -61,6 +72,11 @@ impl Dot for Avx512Vnni {
     unsafe fn add(strip: Strip<'_, Self::Group>) {
         // SAFETY: the caller promises that the processor has AVX-512 and its VNNI.
         unsafe { add_avx512_vnni(strip) }
+    }
+
+    unsafe fn add_tap(tap: Tap<'_>) {
+        // SAFETY: the caller promises that the processor has AVX-512 and its VNNI.
+        unsafe { conv::add_avx512_vnni(tap) }
     }
 }
 

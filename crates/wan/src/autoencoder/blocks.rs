@@ -1,10 +1,10 @@
 //! What encoder and decoder are made of. Everything is channels last, `[B, T, H, W, C]`.
 
 use burn::tensor::Tensor;
-use kernels::{Attention, CausalConv3d, Segments};
+use kernels::{Attention, CausalConv3d, QuantisedKernel, Segments, SiluFrames};
 
 use super::stream::StreamState;
-use crate::{layers::Linear, weights::Scope};
+use crate::{Precision, layers::Linear, weights::Scope};
 
 /// Convolution over space and, where its kernel has three frames, over this frame and the two before it.
 #[derive(Clone, Debug)]
@@ -62,31 +62,71 @@ impl Norm {
     }
 }
 
+/// A convolution of three taps along each axis after a norm and SiLU.
+#[derive(Clone, Debug)]
+enum NormedConv {
+    F32 {
+        norm: Norm,
+        convolution: CausalConv,
+    },
+    Int8 {
+        norm: Norm,
+        kernel: QuantisedKernel,
+        /// `[out]`.
+        bias: Tensor<1>,
+    },
+}
+
+impl NormedConv {
+    fn load(norm: &Scope<'_>, convolution: &Scope<'_>, channels: [usize; 2], precision: Precision) -> Self {
+        let [inputs, outputs] = channels;
+        let norm = Norm::load(norm, inputs, 4);
+        match precision {
+            Precision::F32 => Self::F32 { norm, convolution: CausalConv::load(convolution, channels) },
+            Precision::Int8 => Self::Int8 {
+                norm,
+                kernel: convolution.quantised_kernel("weight", channels),
+                bias: convolution.values("bias", &[outputs], [outputs]),
+            },
+        }
+    }
+
+    fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
+        match self {
+            Self::F32 { norm, convolution } => convolution.forward(norm.forward_silu(x), state),
+            Self::Int8 { norm, kernel, bias } => {
+                let frames = SiluFrames::normalize(x, norm.weight.clone());
+                let past = state.past_rounded(&frames);
+                kernels::causal_conv3d_int8(past.as_ref(), &frames, kernel, bias.clone())
+            }
+        }
+    }
+}
+
 /// `shortcut(x) + conv2(conv1(x))`, each convolution after a norm and SiLU.
 #[derive(Clone, Debug)]
 pub(super) struct ResidualBlock {
-    norms: [Norm; 2],
-    convolutions: [CausalConv; 2],
+    convolutions: [NormedConv; 2],
     shortcut: Option<Linear>,
 }
 
 impl ResidualBlock {
-    pub(super) fn load(scope: &Scope<'_>, [inputs, outputs]: [usize; 2]) -> Self {
+    pub(super) fn load(scope: &Scope<'_>, [inputs, outputs]: [usize; 2], precision: Precision) -> Self {
+        let convolution = |index: usize, channels| {
+            let [norm, convolution] = ["norm", "conv"].map(|name| scope.child(format!("{name}{index}")));
+            NormedConv::load(&norm, &convolution, channels, precision)
+        };
         let shortcut = || Linear::load_convolution(&scope.child("conv_shortcut"), [inputs, outputs], &[1, 1, 1]);
         Self {
-            norms: [Norm::load(&scope.child("norm1"), inputs, 4), Norm::load(&scope.child("norm2"), outputs, 4)],
-            convolutions: [
-                CausalConv::load(&scope.child("conv1"), [inputs, outputs]),
-                CausalConv::load(&scope.child("conv2"), [outputs, outputs]),
-            ],
+            convolutions: [convolution(1, [inputs, outputs]), convolution(2, [outputs, outputs])],
             shortcut: (inputs != outputs).then(shortcut),
         }
     }
 
     pub(super) fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         let mut hidden = x.clone();
-        for (norm, convolution) in self.norms.iter().zip(&self.convolutions) {
-            hidden = convolution.forward(norm.forward_silu(hidden), state);
+        for convolution in &self.convolutions {
+            hidden = convolution.forward(hidden, state);
         }
         hidden
             + match &self.shortcut {
@@ -136,10 +176,11 @@ pub(super) struct MiddleBlock {
 
 impl MiddleBlock {
     pub(super) fn load(scope: &Scope<'_>, width: usize) -> Self {
+        let residual = |name: &str| ResidualBlock::load(&scope.child(name), [width, width], Precision::F32);
         Self {
-            first: ResidualBlock::load(&scope.child("resnets.0"), [width, width]),
+            first: residual("resnets.0"),
             attention: FrameAttention::load(&scope.child("attentions.0"), width),
-            second: ResidualBlock::load(&scope.child("resnets.1"), [width, width]),
+            second: residual("resnets.1"),
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
     stream::StreamState,
 };
 use crate::{
-    WanError,
+    Precision, WanError,
     layers::Linear,
     weights::{Scope, Weights},
 };
@@ -52,7 +52,7 @@ impl Encoder {
         let config = AutoencoderConfig::read(&folder.join("config.json"))?;
         let weights = Weights::open(folder, STEM, "autoencoder", device)?;
         let (layers, moments) = load_parts(&config, &weights.root());
-        decoder::load_parts(&config, &weights.root().unread());
+        decoder::load_parts(&config, Precision::F32, &weights.root().unread());
         weights.accounted()?;
         Ok(Self { layers, moments, config })
     }
@@ -164,7 +164,8 @@ impl DownLevel {
         downsample: Scope<'_>,
     ) -> Self {
         let inputs = std::iter::once(inputs).chain(std::iter::repeat(outputs));
-        let residual = |(place, inputs): (Scope<'_>, usize)| ResidualBlock::load(&place, [inputs, outputs]);
+        let residual =
+            |(place, inputs): (Scope<'_>, usize)| ResidualBlock::load(&place, [inputs, outputs], Precision::F32);
         let residuals = places.zip(inputs).take(config.num_res_blocks).map(residual).collect();
         let halves_time = config.temporal_downsample.get(level);
         let downsample = halves_time.map(|halves_time| Downsample::load(&downsample, outputs, *halves_time));

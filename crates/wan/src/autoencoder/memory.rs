@@ -4,13 +4,28 @@
 
 use std::path::Path;
 
-use super::{AutoencoderConfig, STEM, decoder::FRAMES_TOGETHER, stream::PAST, tiles};
-use crate::{WanError, memory::WeightMemory, weights};
+use super::{
+    AutoencoderConfig, STEM,
+    decoder::{EXACT_LEVELS, FRAMES_TOGETHER},
+    stream::PAST,
+    tiles,
+};
+use crate::{Precision, WanError, memory::WeightMemory, weights};
 
 /// Numbers of a 3×3 kernel after Winograd's transform, for each pair of channels and frame of the kernel.
 const TRANSFORMED: u64 = 36;
 /// Numbers that one thread has in a convolution.
 const CONVOLUTION_SPACE: u64 = 6 << 20;
+
+/// Whether a tensor of the file belongs to a convolution that may compute in 8 bits.
+fn rounds(name: &str, shape: &[usize]) -> bool {
+    let Some((level, rest)) = name.strip_prefix("decoder.up_blocks.").and_then(|name| name.split_once('.')) else {
+        return false;
+    };
+    level.parse().is_ok_and(|level: usize| level >= EXACT_LEVELS)
+        && rest.starts_with("resnets.")
+        && matches!(shape, [_, _, 3, 3, 3])
+}
 
 /// A clip as latents or as pixels, and the threads that work on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +42,8 @@ pub struct AutoencoderLoad {
 #[derive(Clone, Debug)]
 pub struct AutoencoderMemory {
     config: AutoencoderConfig,
+    /// Of the decoder.
+    precision: Precision,
     encoder: WeightMemory,
     decoder: WeightMemory,
 }
@@ -36,15 +53,20 @@ impl AutoencoderMemory {
     ///
     /// # Errors
     /// [`WanError`] that names the file that is missing or damaged.
-    pub(crate) fn open(folder: &Path) -> Result<Self, WanError> {
+    pub(crate) fn open(folder: &Path, precision: Precision) -> Result<Self, WanError> {
         let config = AutoencoderConfig::read(&folder.join("config.json"))?;
         let shapes = weights::shapes(folder, STEM)?;
-        let half = |starts: [&str; 2]| {
+        let half = |starts: [&str; 2], precision: Precision| {
             let belongs = |name: &str| starts.iter().any(|start| name.starts_with(start));
-            WeightMemory::of(shapes.iter().filter(|(name, _)| belongs(name)).map(|(_, shape)| shape.as_slice()))
+            let is_rounded = |name: &str, shape: &[usize]| precision == Precision::Int8 && rounds(name, shape);
+            let (rounded, plain): (Vec<_>, Vec<_>) =
+                shapes.iter().filter(|(name, _)| belongs(name)).partition(|(name, shape)| is_rounded(name, shape));
+            WeightMemory::of(plain.iter().map(|(_, shape)| shape.as_slice()))
+                .with_int8(rounded.iter().map(|(_, shape)| shape.as_slice()))
         };
-        let (encoder, decoder) = (half(["encoder.", "quant_conv."]), half(["decoder.", "post_quant_conv."]));
-        Ok(Self { config, encoder, decoder })
+        let encoder = half(["encoder.", "quant_conv."], Precision::F32);
+        let decoder = half(["decoder.", "post_quant_conv."], precision);
+        Ok(Self { config, precision, encoder, decoder })
     }
 
     /// Frames of a latent frame but for the first, and pixels along each side of a latent position.
@@ -54,7 +76,7 @@ impl AutoencoderMemory {
 
     /// The most bytes in use while a clip is decoded, whose frames are passed on as they come.
     pub fn decoding_peak(&self, load: AutoencoderLoad) -> u64 {
-        self.decoder.peak(decoding(&self.config, load).total())
+        self.decoder.peak(self.decoding(load).total())
     }
 
     /// The same where frames larger than tiles of `tile` pixels are decoded in such.
@@ -62,7 +84,7 @@ impl AutoencoderMemory {
         let part = self.tile(load, tile);
         // The frames of all tiles are held, with half as many bits.
         let held = if part == load { 0 } else { self.pixels(load).div_ceil(2) };
-        self.decoder.peak(decoding(&self.config, part).total() + held)
+        self.decoder.peak(self.decoding(part).total() + held)
     }
 
     /// A tile of a clip, which may be all of it.
@@ -75,12 +97,16 @@ impl AutoencoderMemory {
     /// The same while all frames are gathered in one tensor.
     pub fn gathered_decoding_peak(&self, load: AutoencoderLoad, tile: Option<usize>) -> u64 {
         let part = tile.map_or(load, |tile| self.tile(load, tile));
-        self.decoder.peak(decoding(&self.config, part).total() + 2 * self.pixels(load))
+        self.decoder.peak(self.decoding(part).total() + 2 * self.pixels(load))
     }
 
     /// The most bytes in use while a clip is encoded, all of whose frames are there.
     pub fn encoding_peak(&self, load: AutoencoderLoad) -> u64 {
         self.encoder.peak(encoding(&self.config, load).total() + 2 * self.pixels(load))
+    }
+
+    fn decoding(&self, load: AutoencoderLoad) -> Pass {
+        decoding(&self.config, self.precision, load)
     }
 
     fn pixels(&self, load: AutoencoderLoad) -> u64 {
@@ -151,6 +177,20 @@ impl Pass {
         self.convolution(frames, [to, to], held);
     }
 
+    /// The same in 8 bits.
+    fn rounded_residual(&mut self, frames: Frames, [from, to]: [u64; 2], held: u64) {
+        let held = held + frames.numbers(from);
+        self.rounded_convolution(frames, [from, to], held);
+        self.rounded_convolution(frames, [to, to], held);
+    }
+
+    /// A causal convolution with frames and kernel in 8 bits; what it remembers are these frames themselves.
+    fn rounded_convolution(&mut self, frames: Frames, [from, to]: [u64; 2], held: u64) {
+        let rounded = |count: u64| count * frames.positions * (from.div_ceil(4) + 1);
+        self.remembered += rounded(self.kept_frames);
+        self.uses(held + frames.numbers(from) + rounded(frames.count) + frames.numbers(to));
+    }
+
     fn middle(&mut self, frames: Frames, width: u64) {
         self.residual(frames, [width, width], 0);
         // What comes in, its norm, queries, keys, values and what attention gives.
@@ -165,7 +205,7 @@ fn frames(load: AutoencoderLoad) -> Frames {
     Frames { count: 1, positions: (load.clips * h * w) as u64 }
 }
 
-fn decoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
+fn decoding(config: &AutoencoderConfig, precision: Precision, load: AutoencoderLoad) -> Pass {
     let (mut pass, mut now) = (Pass::new(load), frames(load));
     let widths: Vec<u64> = config.decoder_widths().iter().map(|width| *width as u64).collect();
     let levels = widths.len() - 1;
@@ -182,8 +222,12 @@ fn decoding(config: &AutoencoderConfig, load: AutoencoderLoad) -> Pass {
             waiting = now.numbers(from);
             now.count = now.count.min(FRAMES_TOGETHER as u64);
         }
+        let residual = match precision {
+            Precision::Int8 if level >= EXACT_LEVELS => Pass::rounded_residual,
+            _ => Pass::residual,
+        };
         for index in 0..=config.num_res_blocks {
-            pass.residual(now, [if index == 0 { from } else { to }, to], waiting);
+            residual(&mut pass, now, [if index == 0 { from } else { to }, to], waiting);
         }
         if level + 1 == levels {
             pass.convolution(now, [to, config.patch_channels() as u64], waiting);
@@ -248,7 +292,13 @@ mod tests {
         let [smallest, second] = [16 + (4 + 6 + 1) * 384, 192 + (5 + 1) * 384];
         let [third, largest] = [6 * 192, (6 + 1) * 96];
         let channels = smallest + 4 * second + 16 * third + 64 * largest;
-        assert_eq!(decoding(&AutoencoderConfig::default(), LOAD).remembered, 2 * 1024 * channels);
+        let remembered = |precision| decoding(&AutoencoderConfig::default(), precision, LOAD).remembered;
+        assert_eq!(remembered(Precision::F32), 2 * 1024 * channels);
+        // In 8 bits a quarter, and a scale for each position, in the residual blocks of all levels but the first.
+        let second = 192 / 4 + 1 + 5 * (384 / 4 + 1) + 384;
+        let [third, largest] = [6 * (192 / 4 + 1), 6 * (96 / 4 + 1) + 96];
+        let channels = smallest + 4 * second + 16 * third + 64 * largest;
+        assert_eq!(remembered(Precision::Int8), 2 * 1024 * channels);
     }
 
     #[test]
@@ -257,7 +307,10 @@ mod tests {
         let longer = AutoencoderLoad { latents: [21, 32, 32], ..LOAD };
         let wider = AutoencoderLoad { latents: [5, 64, 32], ..LOAD };
         let still = AutoencoderLoad { latents: [1, 32, 32], ..LOAD };
-        for half in [decoding, encoding] {
+        let in_f32 = |config: &AutoencoderConfig, load| decoding(config, Precision::F32, load);
+        let in_int8 = |config: &AutoencoderConfig, load| decoding(config, Precision::Int8, load);
+        assert!(in_int8(&config, LOAD).total() < in_f32(&config, LOAD).total());
+        for half in [in_f32, in_int8, encoding] {
             let numbers = |config: &AutoencoderConfig, load| half(config, load).total();
             assert_eq!(numbers(&config, LOAD), numbers(&config, longer));
             assert!(numbers(&config, wider) > numbers(&config, LOAD) * 3 / 2);

@@ -1,6 +1,7 @@
 //! What causal layers remember from one latent frame to the next.
 
 use burn::tensor::Tensor;
+use kernels::SiluFrames;
 
 use crate::layers::laid_out;
 
@@ -12,9 +13,32 @@ pub(super) const PAST: usize = 2;
 /// A fresh state stands before the first frame of a clip. Its size does not depend on how many frames have passed.
 #[derive(Clone, Debug, Default)]
 pub struct StreamState {
-    caches: Vec<Option<Tensor<5>>>,
+    caches: Vec<Option<Remembered>>,
     cursor: usize,
     has_begun: bool,
+}
+
+/// The last frames that a layer has seen.
+#[derive(Clone, Debug)]
+enum Remembered {
+    Plain(Tensor<5>),
+    Rounded(SiluFrames),
+}
+
+impl Remembered {
+    fn plain(self) -> Tensor<5> {
+        match self {
+            Self::Plain(frames) => frames,
+            Self::Rounded(_) => unreachable!("a layer remembers frames of one kind"),
+        }
+    }
+
+    fn rounded(self) -> SiluFrames {
+        match self {
+            Self::Rounded(frames) => frames,
+            Self::Plain(_) => unreachable!("a layer remembers frames of one kind"),
+        }
+    }
 }
 
 impl StreamState {
@@ -46,8 +70,8 @@ impl StreamState {
     pub(super) fn past(&mut self, x: &Tensor<5>) -> Option<Tensor<5>> {
         let [_, t, ..] = x.dims();
         let slot = self.slot();
-        let past = slot.take();
-        *slot = Some(match &past {
+        let past = slot.take().map(Remembered::plain);
+        *slot = Some(Remembered::Plain(match &past {
             Some(past) if t < PAST => {
                 let [_, before, ..] = past.dims();
                 let kept = before.min(PAST - t);
@@ -56,7 +80,15 @@ impl StreamState {
             // A copy: a view would keep all of the frames.
             _ if t > PAST => laid_out(x.clone().narrow(1, t - PAST, PAST)),
             _ => x.clone(),
-        });
+        }));
+        past
+    }
+
+    /// The same for frames in 8 bits.
+    pub(super) fn past_rounded(&mut self, x: &SiluFrames) -> Option<SiluFrames> {
+        let slot = self.slot();
+        let past = slot.take().map(Remembered::rounded);
+        *slot = Some(Remembered::Rounded(x.last_behind(past.as_ref(), PAST)));
         past
     }
 
@@ -66,8 +98,8 @@ impl StreamState {
     pub(super) fn extend_by_one(&mut self, x: Tensor<5>) -> Option<Tensor<5>> {
         let [_, t, ..] = x.dims();
         let slot = self.slot();
-        let before = slot.replace(laid_out(x.clone().narrow(1, t - 1, 1)));
-        before.map(|before| Tensor::cat(vec![before, x], 1))
+        let before = slot.replace(Remembered::Plain(laid_out(x.clone().narrow(1, t - 1, 1))));
+        before.map(|before| Tensor::cat(vec![before.plain(), x], 1))
     }
 
     /// Passes over a layer that has no part in this pass.
@@ -75,7 +107,7 @@ impl StreamState {
         self.slot();
     }
 
-    fn slot(&mut self) -> &mut Option<Tensor<5>> {
+    fn slot(&mut self) -> &mut Option<Remembered> {
         let index = self.cursor;
         self.cursor += 1;
         if self.caches.len() <= index {

@@ -3,8 +3,8 @@
 use burn::tensor::Tensor;
 use kernels::{Attention, GatedResidual, HeadNormRotary, ModulatedLayerNorm, Rotary, Rows, Segments};
 
-use super::{Precision, TransformerConfig, conditioning::MODULATIONS, precision::BlockLinear};
-use crate::{layers::LayerNorm, weights::Scope};
+use super::{TransformerConfig, conditioning::MODULATIONS, precision::BlockLinear};
+use crate::{Precision, layers::LayerNorm, weights::Scope};
 
 #[derive(Clone, Debug)]
 pub(super) struct Block {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::{Precision, STEM, TransformerConfig, is_unused, precision};
+use super::{STEM, TransformerConfig, is_unused, precision};
 use crate::{
-    WanError,
+    Precision, WanError,
     memory::{KEPT, KEPT_BY_TRANSFORMER, WeightMemory},
     weights,
 };

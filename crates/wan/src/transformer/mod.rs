@@ -23,10 +23,9 @@ use kernels::{ModulatedLayerNorm, Segments};
 
 pub use config::TransformerConfig;
 pub use memory::{TransformerLoad, TransformerMemory};
-pub use precision::Precision;
 
 use crate::{
-    Lora, WanError,
+    Lora, Precision, WanError,
     layers::Linear,
     memory::KEPT_BY_TRANSFORMER,
     weights::{Scope, Weights},

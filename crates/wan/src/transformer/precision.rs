@@ -3,28 +3,9 @@
 use burn::tensor::Tensor;
 use kernels::{Attention, QuantisedWeight};
 
-use crate::{layers::Linear, weights::Scope};
-
-/// What numbers are computed with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// 32 bits everywhere.
-    #[default]
-    F32,
-    /// 8 bits in the linear layers and the attention of the blocks, 32 elsewhere: about a quarter of the memory for
-    /// weights.
-    Int8,
-}
+use crate::{Precision, layers::Linear, weights::Scope};
 
 impl Precision {
-    /// As it is written on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Int8 => "int8",
-        }
-    }
-
     /// Tokens whose hidden layers are there at the same time: as few as keep all threads at work on whole products.
     pub(super) const fn hidden_rows(self) -> usize {
         match self {

@@ -21,7 +21,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kernels::QuantisedWeight;
+use kernels::{QuantisedKernel, QuantisedWeight};
 
 pub(crate) use convert::{all_finite, size_of_dtype, to_f32};
 pub use export::StoredPrecision;
@@ -198,6 +198,16 @@ impl<'a> Scope<'a> {
                 row.copy_from_slice(&values[output * inputs..][..inputs]);
             }),
             _ => QuantisedWeight::new([0, 0], |_, _| {}),
+        }
+    }
+
+    /// The weight of a convolution with three taps along each axis in 8 bits. Nothing is asked of what may not be read.
+    pub(crate) fn quantised_kernel(&self, name: &str, [inputs, outputs]: [usize; 2]) -> QuantisedKernel {
+        match self.read(name, &[outputs, inputs, 3, 3, 3]) {
+            Some(values) => QuantisedKernel::new([3, inputs, outputs], |output, row| {
+                row.copy_from_slice(&values[output * row.len()..][..row.len()]);
+            }),
+            None => QuantisedKernel::new([0; 3], |_, _| {}),
         }
     }
 

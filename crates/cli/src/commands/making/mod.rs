@@ -19,7 +19,7 @@ use generation::{GenerationError, GenerationOptions, GenerationRequest, Machine,
 use provenance::moderation::Wish;
 use serde_json::json;
 use video::{Clip, Frame, ReadLimits, VideoError, contact_sheet};
-use wan::transformer::Precision;
+use wan::Precision;
 
 use report::{Made, describe, report};
 
