@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Precision, WanError,
     layers::{Linear, laid_out},
+    memory::KEPT_IN_PASS,
     weights::{Scope, Weights},
 };
 
@@ -33,6 +34,7 @@ pub struct Decoder {
     mix: Linear,
     layers: DecoderLayers,
     config: AutoencoderConfig,
+    precision: Precision,
 }
 
 #[derive(Clone, Debug)]
@@ -65,7 +67,7 @@ impl Decoder {
         let (mix, layers) = load_parts(&config, precision, &weights.root());
         encoder::load_parts(&config, &weights.root().unread());
         weights.accounted()?;
-        Ok(Self { mix, layers, config })
+        Ok(Self { mix, layers, config, precision })
     }
 
     /// Sizes and latent statistics.
@@ -102,6 +104,7 @@ impl Decoder {
     /// # Shapes  `[B, C, 1, H, W]` → `[B, 3, 1 or 4, 8H, 8W]`
     pub fn decode_next(&self, latents: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
         state.begin_pass();
+        let _kept = kernels::allocator::keep_more(kept_in_pass(self.precision) as usize);
         kernels::on_workers(&latents.device(), || {
             let x = self.mix.forward_positions(latents.permute([0, 2, 3, 4, 1])); // [B, 1, H, W, C]
             let pixels = unpatchify(self.layers.forward(x, state), self.config.patch_side());
@@ -115,6 +118,14 @@ impl Decoder {
             return Ok(());
         }
         Err(WanError::shape("latents", format!("[B, {}, T, H, W]", self.config.z_dim), &found))
+    }
+}
+
+/// Freed bytes to hold on to during a pass. In 32 bits its tensors are larger than what this would pay for.
+pub(super) const fn kept_in_pass(precision: Precision) -> u64 {
+    match precision {
+        Precision::F32 => 0,
+        Precision::Int8 => KEPT_IN_PASS,
     }
 }
 

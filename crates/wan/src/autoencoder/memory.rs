@@ -6,11 +6,15 @@ use std::path::Path;
 
 use super::{
     AutoencoderConfig, STEM,
-    decoder::{EXACT_LEVELS, FRAMES_TOGETHER},
+    decoder::{self, EXACT_LEVELS, FRAMES_TOGETHER},
     stream::PAST,
     tiles,
 };
-use crate::{Precision, WanError, memory::WeightMemory, weights};
+use crate::{
+    Precision, WanError,
+    memory::{KEPT, WeightMemory},
+    weights,
+};
 
 /// Numbers of a 3×3 kernel after Winograd's transform, for each pair of channels and frame of the kernel.
 const TRANSFORMED: u64 = 36;
@@ -76,7 +80,7 @@ impl AutoencoderMemory {
 
     /// The most bytes in use while a clip is decoded, whose frames are passed on as they come.
     pub fn decoding_peak(&self, load: AutoencoderLoad) -> u64 {
-        self.decoder.peak(self.decoding(load).total())
+        self.decoding_beside(load, 0)
     }
 
     /// The same where frames larger than tiles of `tile` pixels are decoded in such.
@@ -84,7 +88,7 @@ impl AutoencoderMemory {
         let part = self.tile(load, tile);
         // The frames of all tiles are held, with half as many bits.
         let held = if part == load { 0 } else { self.pixels(load).div_ceil(2) };
-        self.decoder.peak(self.decoding(part).total() + held)
+        self.decoding_beside(part, held)
     }
 
     /// A tile of a clip, which may be all of it.
@@ -97,7 +101,7 @@ impl AutoencoderMemory {
     /// The same while all frames are gathered in one tensor.
     pub fn gathered_decoding_peak(&self, load: AutoencoderLoad, tile: Option<usize>) -> u64 {
         let part = tile.map_or(load, |tile| self.tile(load, tile));
-        self.decoder.peak(self.decoding(part).total() + 2 * self.pixels(load))
+        self.decoding_beside(part, 2 * self.pixels(load))
     }
 
     /// The most bytes in use while a clip is encoded, all of whose frames are there.
@@ -105,8 +109,10 @@ impl AutoencoderMemory {
         self.encoder.peak(encoding(&self.config, load).total() + 2 * self.pixels(load))
     }
 
-    fn decoding(&self, load: AutoencoderLoad) -> Pass {
-        decoding(&self.config, self.precision, load)
+    /// The most bytes in use while so many other numbers are held.
+    fn decoding_beside(&self, load: AutoencoderLoad, held: u64) -> u64 {
+        let numbers = decoding(&self.config, self.precision, load).total() + held;
+        self.decoder.peak_keeping(KEPT + decoder::kept_in_pass(self.precision), numbers)
     }
 
     fn pixels(&self, load: AutoencoderLoad) -> u64 {

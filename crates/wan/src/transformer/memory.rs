@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{STEM, TransformerConfig, is_unused, precision};
 use crate::{
     Precision, WanError,
-    memory::{KEPT, KEPT_BY_TRANSFORMER, WeightMemory},
+    memory::{KEPT, KEPT_IN_PASS, WeightMemory},
     weights,
 };
 
@@ -65,7 +65,7 @@ impl TransformerMemory {
         let feed_forward = 4 * n * d + n.min(self.precision.hidden_rows() as u64) * 2 * hidden;
         // Latents and velocities of a few steps, positions and prompts stay all the while.
         let kept = 4 * n * channels + n * head + 2 * m * text + m * d;
-        self.weights.peak_keeping(KEPT + KEPT_BY_TRANSFORMER, kept + attention.max(cross).max(feed_forward))
+        self.weights.peak_keeping(KEPT + KEPT_IN_PASS, kept + attention.max(cross).max(feed_forward))
     }
 }
 

@@ -27,7 +27,7 @@ pub use memory::{TransformerLoad, TransformerMemory};
 use crate::{
     Lora, Precision, WanError,
     layers::Linear,
-    memory::KEPT_BY_TRANSFORMER,
+    memory::KEPT_IN_PASS,
     weights::{Scope, Weights},
 };
 use block::{Block, Context, Tokens};
@@ -134,7 +134,7 @@ impl Transformer {
     /// [`WanError::Input`] when a tensor does not fit the model or the others.
     pub fn forward(&self, input: TransformerInput<'_>) -> Result<Tensor<5>, WanError> {
         self.check(&input)?;
-        let _kept = kernels::allocator::keep_more(KEPT_BY_TRANSFORMER as usize);
+        let _kept = kernels::allocator::keep_more(KEPT_IN_PASS as usize);
         kernels::on_workers(&input.hidden_states.device(), || self.pass(input))
     }
 
