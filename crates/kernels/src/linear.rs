@@ -89,17 +89,19 @@ impl Operation<2> for Product {
     }
 }
 
-/// Most rows that one task multiplies: for more, the product would pack the weight a second time.
-const MOST_ROWS: usize = 512;
-/// Fewest, below which packing the weight takes longer than the product.
+/// Outputs whose weights the product packs side by side.
+const PANEL: usize = 64;
+/// Fewest rows of a task, below which packing the weight takes longer than the product.
 const FEWEST_ROWS: usize = 64;
 
-/// Rows that one task multiplies: many, so that packing the weight does not count, and the same for all, as many tasks
-/// for each thread. Each row is summed in the same order however the rows are divided.
-fn rows_per_task(n: usize) -> usize {
-    let threads = rayon::current_num_threads();
-    let tasks = threads * n.div_ceil(threads * MOST_ROWS);
-    n.div_ceil(tasks.max(1)).next_multiple_of(4).max(FEWEST_ROWS)
+/// Rows and outputs that one task multiplies. Threads share out whole panels as far as these divide evenly, so that each
+/// is packed once, and then rows. Every output is summed in the same order however the work is divided.
+fn sides_of_task(n: usize, outputs: usize) -> [usize; 2] {
+    let (threads, panels) = (rayon::current_num_threads(), outputs.div_ceil(PANEL).max(1));
+    let columns =
+        (1..=threads.min(panels)).rev().find(|share| threads % share == 0 && panels % share == 0).unwrap_or(1);
+    let rows = n.div_ceil(threads / columns).next_multiple_of(4).max(FEWEST_ROWS);
+    [rows, panels / columns * PANEL]
 }
 
 fn forward(x: &FlexTensor, weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTensor {
@@ -109,20 +111,31 @@ fn forward(x: &FlexTensor, weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTen
 
 /// `[n, inputs] · [inputs, outputs]`, with the bias added.
 fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]: [usize; 3]) -> Vec<f32> {
-    let block = rows_per_task(n);
-    let weight = Matrix::new(weight, inputs, outputs);
+    let [block, width] = sides_of_task(n, outputs);
     let mut y = uninit(n * outputs);
-    y.par_chunks_mut(block * outputs.max(1)).enumerate().for_each(|(index, y)| {
-        let rows = y.len() / outputs;
-        let x = Matrix::new(&x[index * block * inputs..][..rows * inputs], rows, inputs);
+    let shared = SharedMut::new(&mut y);
+    let starts = |len: usize, step: usize| (0..len).step_by(step).map(move |start| start..len.min(start + step));
+    let tasks: Vec<_> =
+        starts(n, block).flat_map(|rows| starts(outputs, width).map(move |columns| (rows.clone(), columns))).collect();
+    tasks.into_par_iter().for_each(|(rows, columns)| {
+        let x = Matrix::new(&x[rows.start * inputs..rows.end * inputs], rows.len(), inputs);
+        let weight = weight.get(columns.start..).unwrap_or_default();
+        let weight = Matrix::strided(weight, inputs, columns.len(), outputs);
         let write = match bias {
             Some(bias) => {
-                y.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));
+                for row in rows.clone() {
+                    // SAFETY: each task has rows and columns of its own.
+                    let y = unsafe { shared.slice(row * outputs + columns.start, columns.len()) };
+                    y.copy_from_slice(&bias[columns.clone()]);
+                }
                 Write::Add
             }
             None => Write::Replace,
         };
-        multiply(MatrixMut::new(y, rows, outputs), write, 1.0, x, weight);
+        let place = rows.start * outputs + columns.start;
+        // SAFETY: as above.
+        let y = unsafe { MatrixMut::shared(shared, place, rows.len(), columns.len(), outputs) };
+        multiply(y, write, 1.0, x, weight);
     });
     y
 }
