@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use support::Place;
 use wan::tensor_file::TensorFile;
 
@@ -18,7 +18,11 @@ fn goldens() -> PathBuf {
 
 /// Inputs of one part out of the goldens, under the names that the part takes.
 fn write_input(place: &Place, prefix: &str, names: &[&str]) {
-    let bytes = fs::read(goldens().join("wan.safetensors")).unwrap();
+    write_input_of("wan", place, prefix, names);
+}
+
+fn write_input_of(goldens_of: &str, place: &Place, prefix: &str, names: &[&str]) {
+    let bytes = fs::read(goldens().join(goldens_of).with_extension("safetensors")).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let views = names.iter().map(|name| (*name, file.tensor(&format!("{prefix}.{name}")).unwrap()));
     fs::write(place.path("in.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
@@ -56,6 +60,15 @@ fn parts_run_on_given_tensors_and_write_what_they_give() {
     }
     let file = TensorFile::open(&place.path("out.safetensors")).unwrap();
     assert!(file.floats::<3>("prompt_embeds", &Device::flex()).is_ok());
+    write_input_of("i2v", &place, "clip", &["pixel_values"]);
+    let folder = goldens().join("i2v");
+    place.run(&module("image", folder.to_str().unwrap(), &[])).json();
+    let given: Tensor<3> =
+        TensorFile::open(&goldens().join("i2v.safetensors")).unwrap().floats("clip.embeds", &Device::flex()).unwrap();
+    let file = TensorFile::open(&place.path("out.safetensors")).unwrap();
+    let made: Tensor<3> = file.floats("image_embeds", &Device::flex()).unwrap();
+    assert!((made - given).abs().max().into_scalar::<f32>() < 1e-4);
+    place.run(&module("image", model, &[])).refused("has no image_encoder");
 }
 
 #[test]

@@ -42,12 +42,12 @@ pub trait VideoGenerator {
     /// [`GenerationError`] that says which wish cannot be met, why, and which one nearest to it can.
     fn request(&self, options: GenerationOptions) -> Result<GenerationRequest, GenerationError>;
 
-    /// Says whether a machine has the memory for a request, before anything large is read. A model that needs little
-    /// for whatever can be asked of it says yes.
+    /// Says whether a machine has the memory for a request, with frames given or without, before anything large is read. A
+    /// model that needs little for whatever can be asked of it says yes.
     ///
     /// # Errors
     /// [`GenerationError::Memory`] with what it would take and what would fit.
-    fn check_memory(&self, _request: &GenerationRequest, _machine: Machine) -> Result<(), GenerationError> {
+    fn check_memory(&self, _request: (&GenerationRequest, bool), _machine: Machine) -> Result<(), GenerationError> {
         Ok(())
     }
 
@@ -102,7 +102,7 @@ pub trait VideoGenerator {
     /// # Errors
     /// As [`Self::check_memory`].
     fn check_window_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
-        self.check_memory(request, machine)
+        self.check_memory((request, false), machine)
     }
 
     /// Begins to decode a video whose latents come one part after another.

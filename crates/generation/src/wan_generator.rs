@@ -250,9 +250,13 @@ impl VideoGenerator for WanGenerator {
         GenerationRequest::within(options, &self.abilities())
     }
 
-    fn check_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
+    fn check_memory(
+        &self,
+        (request, has_frames): (&GenerationRequest, bool),
+        machine: Machine,
+    ) -> Result<(), GenerationError> {
         WanMemory::open(&self.folder, self.abilities().limits, self.tile)?
-            .check(Video::of(request, machine.threads), machine.available_bytes)
+            .check(Video::of(request, has_frames, machine.threads), machine.available_bytes)
     }
 
     fn sample_latents(
@@ -320,7 +324,7 @@ impl VideoGenerator for WanGenerator {
     fn check_window_memory(&self, request: &GenerationRequest, machine: Machine) -> Result<(), GenerationError> {
         // Between windows every tile remembers its part, which is as much as for a whole picture.
         WanMemory::open(&self.folder, self.abilities().limits, usize::MAX)?
-            .check(Video::of(request, machine.threads), machine.available_bytes)
+            .check(Video::of(request, false, machine.threads), machine.available_bytes)
     }
 
     fn frame_stream(&self) -> Box<dyn FrameStream + '_> {

@@ -3,6 +3,7 @@
 use wan::{
     WanError, WanFolder,
     autoencoder::{AutoencoderLoad, AutoencoderMemory},
+    image::ImageEncoderMemory,
     text::{MAX_TOKENS, TextEncoderMemory},
     transformer::{TransformerLoad, TransformerMemory},
 };
@@ -16,6 +17,8 @@ const TEMPORAL_FACTOR: usize = 4;
 #[derive(Clone, Debug)]
 pub(crate) struct WanMemory {
     text_encoder: TextEncoderMemory,
+    /// For models that hear what it says.
+    image_encoder: Option<ImageEncoderMemory>,
     transformer: TransformerMemory,
     autoencoder: AutoencoderMemory,
     /// Pixels along a side up to which frames are decoded in one piece.
@@ -29,7 +32,18 @@ pub(crate) struct Video {
     /// Width and height in pixels.
     pub(crate) size: [u32; 2],
     pub(crate) num_frames: usize,
+    pub(crate) given: Given,
     pub(crate) threads: usize,
+}
+
+/// What pictures are given of a video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    Nothing,
+    /// The image that it begins with.
+    Image,
+    /// Frames in any place.
+    Frames,
 }
 
 impl WanMemory {
@@ -37,6 +51,7 @@ impl WanMemory {
     pub(crate) fn open(folder: &WanFolder, limits: Limits, tile: usize) -> Result<Self, WanError> {
         Ok(Self {
             text_encoder: folder.text_encoder_memory()?,
+            image_encoder: if folder.takes_image_embeds()? { Some(folder.image_encoder_memory()?) } else { None },
             transformer: folder.transformer_memory()?,
             autoencoder: folder.autoencoder_memory()?,
             tile,
@@ -50,12 +65,20 @@ impl WanMemory {
         let latents = [(video.num_frames - 1) / TEMPORAL_FACTOR + 1, height, width];
         let threads = video.threads;
         let load = TransformerLoad { clips: 1, latents, prompt_tokens: MAX_TOKENS, threads };
-        let decoding = AutoencoderLoad { clips: 1, latents, threads };
+        let frames = AutoencoderLoad { clips: 1, latents, threads };
+        let encoding = match video.given {
+            Given::Nothing => 0,
+            Given::Image => self.autoencoder.streamed_encoding_peak(frames),
+            Given::Frames => self.autoencoder.encoding_peak(frames),
+        };
+        let image_encoder = self.image_encoder.as_ref().filter(|_| video.given != Given::Nothing);
         let phases = [
             // How many tokens a prompt has is not known yet.
             (self.text_encoder.peak(1, MAX_TOKENS), "the text encoder"),
+            (encoding, "the encoder"),
+            (image_encoder.map_or(0, |encoder| encoder.peak(1)), "the image encoder"),
             (self.transformer.peak(load), "the transformer"),
-            (self.autoencoder.tiled_decoding_peak(decoding, self.tile), "the decoder"),
+            (self.autoencoder.tiled_decoding_peak(frames, self.tile), "the decoder"),
         ];
         phases.into_iter().max_by_key(|(bytes, _)| *bytes).unwrap_or((0, "nothing"))
     }
@@ -95,10 +118,15 @@ impl WanMemory {
 }
 
 impl Video {
-    /// What a request asks for.
-    pub(crate) fn of(request: &GenerationRequest, threads: usize) -> Self {
+    /// What a request asks for, with frames given or without.
+    pub(crate) fn of(request: &GenerationRequest, has_frames: bool, threads: usize) -> Self {
         let resolution = request.resolution();
-        Self { size: [resolution.width(), resolution.height()], num_frames: request.num_frames(), threads }
+        let given = match (has_frames, request.image()) {
+            (true, _) => Given::Frames,
+            (false, Some(_)) => Given::Image,
+            (false, None) => Given::Nothing,
+        };
+        Self { size: [resolution.width(), resolution.height()], num_frames: request.num_frames(), given, threads }
     }
 }
 
@@ -129,7 +157,7 @@ mod tests {
 
     #[test]
     fn candidates_fall_and_keep_what_they_should() {
-        let video = Video { size: [832, 480], num_frames: 81, threads: 2 };
+        let video = Video { size: [832, 480], num_frames: 81, given: Given::Nothing, threads: 2 };
         let frames: Vec<usize> = fewer_frames(video).map(|video| video.num_frames).collect();
         assert_eq!((frames[0], frames[19], frames.len()), (77, 1, 20));
         let sizes: Vec<[u32; 2]> = smaller_sizes(video, Limits::OWN).map(|video| video.size).collect();

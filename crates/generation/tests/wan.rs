@@ -87,14 +87,19 @@ fn tiles_make_the_same_frames_but_for_what_they_do_not_see() {
 #[test]
 fn too_little_memory_is_said_with_what_would_fit() {
     let generator = generator();
-    let check = |size, frames, megabytes: u64| {
+    let check_with = |has_frames, size, frames, megabytes: u64| {
         let options = GenerationOptions { size: Some(size), length: Some(Length::Frames(frames)), ..options() };
         let machine = Machine { available_bytes: megabytes << 20, threads: 2 };
-        generator.check_memory(&generator.request(options).unwrap(), machine).map_err(|error| error.to_string())
+        let request = generator.request(options).unwrap();
+        generator.check_memory((&request, has_frames), machine).map_err(|error| error.to_string())
     };
+    let check = |size, frames, megabytes| check_with(false, size, frames, megabytes);
     assert_eq!(check([32, 32], 5, 100), Ok(()));
     let message = check([1280, 720], 81, 100).unwrap_err();
     assert!(message.contains("only 0.10 GB are there"), "{message}");
+    // Frames that are given are encoded in one piece, which takes more than making tiles of them.
+    let message = check_with(true, [1280, 720], 81, 100).unwrap_err();
+    assert!(message.starts_with("the encoder would need about"), "{message}");
     let message = check([32, 32], 1, 1).unwrap_err();
     assert!(message.contains("not even a still of 32x32 would fit, which takes 0."), "{message}");
     // What is advised does fit, whatever there is.

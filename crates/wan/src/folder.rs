@@ -24,7 +24,7 @@ use crate::{
     Lora, Precision, SchedulerConfig, WanError,
     autoencoder::{AutoencoderConfig, AutoencoderMemory, Decoder, Encoder},
     export,
-    image::{ImageEncoder, ImageProcessor},
+    image::{ImageEncoder, ImageEncoderMemory, ImageProcessor},
     json,
     text::{TextEncoder, TextEncoderMemory, Tokenizer},
     transformer::{Transformer, TransformerConfig, TransformerMemory},
@@ -231,8 +231,19 @@ impl WanFolder {
     /// # Errors
     /// As [`Self::transformer`].
     pub fn image_encoder(&self, device: &Device) -> Result<ImageEncoder, WanError> {
-        let classes = ["CLIPVisionModel", "CLIPVisionModelWithProjection"];
-        ImageEncoder::load(&self.part("image_encoder", &classes)?, device)
+        ImageEncoder::load(&self.image_encoder_folder()?, device)
+    }
+
+    /// What the image encoder's configuration says of its memory.
+    ///
+    /// # Errors
+    /// As [`Self::transformer`].
+    pub fn image_encoder_memory(&self) -> Result<ImageEncoderMemory, WanError> {
+        ImageEncoderMemory::open(&self.image_encoder_folder()?)
+    }
+
+    fn image_encoder_folder(&self) -> Result<PathBuf, WanError> {
+        self.part("image_encoder", &["CLIPVisionModel", "CLIPVisionModelWithProjection"])
     }
 
     /// Reads how pictures are brought to the image encoder.

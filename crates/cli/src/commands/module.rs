@@ -68,6 +68,8 @@ pub enum Part {
     VaeEncode,
     /// Token ids to embeddings
     Text,
+    /// The image that a video begins with, to embeddings
+    Image,
 }
 
 /// A part with its weights and inputs in place.
@@ -137,6 +139,7 @@ impl Part {
             Self::VaeDecode => "vae-decode",
             Self::VaeEncode => "vae-encode",
             Self::Text => "text",
+            Self::Image => "image",
         }
     }
 
@@ -193,6 +196,11 @@ impl Part {
                     let input = TextInput { ids: &ids, present: &present, length: shape[1] };
                     named("prompt_embeds", encoder.forward(&input)?)
                 })
+            }
+            Self::Image => {
+                let encoder = folder.image_encoder(&device)?;
+                let pixels: Tensor<4> = input.floats("pixel_values", &device)?;
+                Box::new(move || named("image_embeds", encoder.forward(pixels.clone())?))
             }
         })
     }

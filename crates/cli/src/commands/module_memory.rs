@@ -92,6 +92,12 @@ fn peak_of(
             let memory: TextEncoderMemory = folder.text_encoder_memory()?;
             (Box::new(move |[_, _, tokens]| memory.peak(prompts, tokens)), [1, 1, tokens], "input_ids of [1, 1, N]")
         }
+        Part::Image => {
+            let [images, _, height, width] = input.shape("pixel_values")?;
+            let memory = folder.image_encoder_memory()?;
+            // There is one size that it takes.
+            (Box::new(move |_| memory.peak(images)), [1, height, width], "pixel_values of [B, H, W]")
+        }
     })
 }
 

@@ -82,7 +82,8 @@ impl Storyboard {
         let wishes = GenerationOptions { size: self.size, ..self.making.options(String::new())? };
         let board = storyboard::Storyboard::new(&story, (generator, &wishes), self.fit)?;
         for request in board.requests() {
-            self.making.check_memory(&|machine| generator.check_memory(request, machine))?;
+            // Any shot but the first may go on from frames of others.
+            self.making.check_memory(&|machine| generator.check_memory((request, true), machine))?;
         }
         let mut settings = match board.requests().next() {
             Some(request) => self.making.settings((generator, precision), request),

@@ -101,7 +101,12 @@ impl Prepared {
     pub fn check_memory(&self, generator: &dyn VideoGenerator, machine: Machine) -> Result<(), GenerationError> {
         match &self.0 {
             Way::Windows(video) => generator.check_window_memory(video.window(), machine),
-            _ => self.requests().into_iter().try_for_each(|request| generator.check_memory(request, machine)),
+            Way::Once(request, plan) => generator.check_memory((request, plan.edit.is_some()), machine),
+            // Any shot but the first may go on from frames of others.
+            Way::Shots(board) => {
+                board.requests().try_for_each(|request| generator.check_memory((request, true), machine))
+            }
+            Way::Cut(_) => Ok(()),
         }
     }
 

@@ -109,6 +109,13 @@ impl AutoencoderMemory {
         self.encoder.peak(encoding(&self.config, load).total() + 2 * self.pixels(load))
     }
 
+    /// The same while frames come as they are needed, one latent frame's at a time.
+    pub fn streamed_encoding_peak(&self, load: AutoencoderLoad) -> u64 {
+        let [t, h, w] = load.latents;
+        let held = self.pixels(AutoencoderLoad { latents: [t.min(2), h, w], ..load });
+        self.encoder.peak(encoding(&self.config, load).total() + 2 * held)
+    }
+
     /// The most bytes in use while so many other numbers are held.
     fn decoding_beside(&self, load: AutoencoderLoad, held: u64) -> u64 {
         let numbers = decoding(&self.config, self.precision, load).total() + held;

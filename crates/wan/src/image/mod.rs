@@ -5,11 +5,14 @@
 //! | [`config`] | sizes |
 //! | [`processor`] | how pictures are brought to the encoder |
 //! | [`encoder`] | pixels to embeddings |
+//! | [`memory`] | how much memory that takes |
 
 pub mod config;
 pub mod encoder;
+pub mod memory;
 pub mod processor;
 
 pub use config::ImageEncoderConfig;
 pub use encoder::ImageEncoder;
+pub use memory::ImageEncoderMemory;
 pub use processor::ImageProcessor;

@@ -201,7 +201,7 @@ impl Making {
         let generator = generator.as_ref();
         let request = generator.request(task.options(wishes))?;
         let plan = task.plan(&request)?;
-        self.check_memory(&|machine| generator.check_memory(&request, machine))?;
+        self.check_memory(&|machine| generator.check_memory((&request, plan.edit.is_some()), machine))?;
         let settings = self.settings((generator, precision), &request);
         let production = Production {
             marks: signer.marks(generator, &[&request], &settings.to_string()),
