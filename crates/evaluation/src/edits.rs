@@ -149,7 +149,7 @@ const fn other_colour(colour: Colour) -> Colour {
 }
 
 /// The change into frame `at`, by the median of the four changes on either side.
-fn seam(frames: &[Frame], at: usize) -> Result<f64, EvaluationError> {
+pub(crate) fn seam(frames: &[Frame], at: usize) -> Result<f64, EvaluationError> {
     let change = |frame: usize| metrics::mean_squared_error(&frames[frame - 1], &frames[frame]).map(f64::sqrt);
     let around = (at.saturating_sub(4).max(1)..(at + 5).min(frames.len())).filter(|frame| *frame != at);
     let mut changes = around.map(change).collect::<Result<Vec<_>, _>>()?;

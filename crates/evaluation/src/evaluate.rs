@@ -8,7 +8,7 @@ use crate::{
     classifier::{Classifier, held_out_worlds},
     denoising, edits,
     films::{self, FilmSet, HELD_OUT_SEED},
-    guides, reconstruction,
+    guides, minutes, reconstruction,
 };
 
 /// What is measured, and how much of it.
@@ -26,6 +26,8 @@ pub struct EvaluationSettings {
     pub edits: usize,
     /// Held-out films whose camera and objects are told where to go; 0 leaves that out.
     pub guides: usize,
+    /// Prompts of which a minute is made in windows, the first ones; 0 leaves that out.
+    pub minutes: usize,
 }
 
 /// Measures a model: what survives its autoencoder, its loss, and whether its videos show what is asked for.
@@ -73,6 +75,7 @@ pub fn evaluate(
         settings.clips,
         settings.renders
     );
+    let of_minutes = &prompts[..settings.minutes.min(prompts.len())];
     let prompts = adherence::measure(generator, classifier, (prompts, videos), monitor)?;
     let edits = match settings.edits {
         0 => None,
@@ -82,6 +85,10 @@ pub fn evaluate(
         0 => None,
         count => Some(guides::measure(generator, (count, &videos.options, resolution), monitor)?),
     };
+    let minutes = match of_minutes {
+        [] => None,
+        prompts => Some(minutes::measure(generator, classifier, (prompts, &videos.options), monitor)?),
+    };
     let model = bundle.info.name.clone();
-    Ok(Report { model, setting, autoencoder, loss, classifier: confusions, prompts, edits, guides })
+    Ok(Report { model, setting, autoencoder, loss, classifier: confusions, prompts, edits, guides, minutes })
 }

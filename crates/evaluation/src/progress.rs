@@ -21,6 +21,8 @@ pub enum Phase {
     Edits,
     /// The camera and things are told where to go.
     Guides,
+    /// A minute is made in windows.
+    Minutes,
 }
 
 impl Phase {
@@ -34,6 +36,7 @@ impl Phase {
             Self::Videos => "videos",
             Self::Edits => "edits",
             Self::Guides => "guides",
+            Self::Minutes => "minutes",
         }
     }
 }

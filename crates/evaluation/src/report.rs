@@ -9,6 +9,7 @@ use crate::{
     adherence::{Agreement, ReadPrompt, agreement},
     edits::EditScores,
     guides::GuideScores,
+    minutes::{MinuteScore, MinuteScores},
     reconstruction::Reconstruction,
 };
 
@@ -34,6 +35,8 @@ pub struct Report {
     pub edits: Option<EditScores>,
     /// Whether camera and things go where they are told to, where that was measured.
     pub guides: Option<GuideScores>,
+    /// Whether long videos stay what they are, where that was measured.
+    pub minutes: Option<MinuteScores>,
 }
 
 /// The report's numbers, named as `--json` names them; a share is null where nothing was counted.
@@ -53,6 +56,9 @@ pub struct Numbers {
     /// Whether camera and things go where they are told to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guides: Option<GuideScores>,
+    /// Whether long videos stay what they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<MinuteScores>,
 }
 
 impl Report {
@@ -66,6 +72,7 @@ impl Report {
             adherence: PerQuestion::from_fn(|question| agreement.get(question).share()),
             edits: self.edits.clone(),
             guides: self.guides,
+            minutes: self.minutes.clone(),
         }
     }
 
@@ -108,6 +115,7 @@ impl Report {
         }
         lines.extend(self.edits.iter().flat_map(edit_lines));
         lines.extend(self.guides.iter().flat_map(guide_lines));
+        lines.extend(self.minutes.iter().flat_map(minute_lines));
         for question in Question::ALL {
             let mistakes = self.classifier.get(question).mistakes();
             let listed: Vec<_> = mistakes
@@ -168,6 +176,35 @@ fn guide_lines(scores: &GuideScores) -> Vec<String> {
     ]
 }
 
+/// Whether long videos stay what they are, in lines.
+fn minute_lines(scores: &MinuteScores) -> Vec<String> {
+    let share = |share: f64| percent(Some(share));
+    let head = format!("a minute in windows of each of {} prompts, looked at after 5 s and at the end", scores.videos);
+    let kind = |score: &MinuteScore| {
+        [
+            format!(
+                "anti-drift {:<5} colour as asked {}, then {}; the same {}",
+                score.anti_drift,
+                share(score.early.colour),
+                share(score.late.colour),
+                share(score.same.colour)
+            ),
+            format!(
+                "                 shape as asked {}, then {}; the same {}",
+                share(score.early.shape),
+                share(score.late.shape),
+                share(score.same.shape)
+            ),
+            format!(
+                "                 colours move by {:.1} of 255, their spread to {:.2} of itself; joints are {:.2} times the \
+                 change around them",
+                score.mean_moves, score.spread, score.joint
+            ),
+        ]
+    };
+    [String::new(), head].into_iter().chain(scores.kinds.iter().flat_map(kind)).collect()
+}
+
 /// A share as people read it.
 pub(crate) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "–".to_owned(), |share| format!("{:.1} %", 100.0 * share))
@@ -196,6 +233,7 @@ pub(crate) mod tests {
             }],
             edits: None,
             guides: None,
+            minutes: None,
         }
     }
 
@@ -265,6 +303,32 @@ pub(crate) mod tests {
         }
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["guides"]["permanence"]["videos"], 0.7);
+    }
+
+    #[test]
+    fn minutes_are_told_for_each_kind() {
+        let identity = |colour, shape| crate::minutes::Identity { colour, shape };
+        let score = MinuteScore {
+            anti_drift: 0.15,
+            early: identity(0.75, 0.625),
+            late: identity(0.5, 0.375),
+            same: identity(0.25, 0.125),
+            mean_moves: 12.5,
+            spread: 1.25,
+            joint: 2.75,
+        };
+        let report = Report { minutes: Some(MinuteScores { videos: 8, kinds: vec![score] }), ..sample() };
+        let table = report.table();
+        for part in [
+            "each of 8 prompts",
+            "anti-drift 0.15  colour as asked 75.0 %, then 50.0 %; the same 25.0 %",
+            "shape as asked 62.5 %, then 37.5 %; the same 12.5 %",
+            "by 12.5 of 255, their spread to 1.25 of itself; joints are 2.75 times",
+        ] {
+            assert!(table.contains(part), "{part}\n{table}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        assert_eq!(json["minutes"]["kinds"][0]["late"]["colour"], 0.5);
     }
 
     #[test]

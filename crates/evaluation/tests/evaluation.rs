@@ -60,6 +60,7 @@ fn settings(folder: Option<std::path::PathBuf>) -> EvaluationSettings {
         },
         edits: 1,
         guides: 1,
+        minutes: 0,
     }
 }
 

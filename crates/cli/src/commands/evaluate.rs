@@ -58,6 +58,9 @@ pub struct Evaluate {
     /// Held-out films whose camera and objects are told where to go, to measure whether they do
     #[arg(long, value_name = "FILMS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000))]
     guides: u64,
+    /// Prompts of which a minute is made in windows, to measure whether it stays what it is
+    #[arg(long, value_name = "PROMPTS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000))]
+    minutes: u64,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -89,6 +92,7 @@ impl Evaluate {
             renders: RENDERS,
             edits: self.edits as usize,
             guides: self.guides as usize,
+            minutes: self.minutes as usize,
             prompts,
             videos: VideoSettings {
                 options: GenerationOptions {

@@ -122,6 +122,16 @@ impl LongVideo {
         self.windows.len()
     }
 
+    /// The frames at which windows begin, but for the first.
+    pub fn joints(&self) -> impl Iterator<Item = usize> {
+        // The first latent frame stands for one frame, all others for four.
+        let ends = self.windows.iter().scan(0, |latent_frames, window| {
+            *latent_frames += window.new;
+            Some((*latent_frames - 1) * TEMPORAL_FACTOR + 1)
+        });
+        ends.take(self.windows.len() - 1)
+    }
+
     /// To which level carried latents are noised for the model to look at.
     pub const fn anti_drift(&self) -> Sigma {
         self.anti_drift
