@@ -18,6 +18,7 @@
 //! | [`long`] | [`LongVideo`](long::LongVideo), made window after window |
 //! | [`storyboard`] | [`Storyboard`](storyboard::Storyboard), several shots along a time line |
 //! | [`frame_stream`] | [`FrameStream`], frames out of latents that come part by part |
+//! | `joints` | steps where parts of a video meet, spread over the frames around |
 //! | [`wan_generator`] | [`WanGenerator`], the same for Wan |
 //! | `wan_denoiser` | its transformer as sampling sees it |
 //! | `wan_stream` | its decoding part by part |
@@ -44,6 +45,7 @@ pub mod error;
 mod evenly;
 pub mod frame_stream;
 pub mod generator;
+mod joints;
 pub mod limits;
 pub mod long;
 pub mod mark;

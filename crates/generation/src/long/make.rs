@@ -3,7 +3,10 @@
 use video::{Frame, VideoError};
 
 use super::{Carried, LongVideo, Partial, WindowLatents, windows::Window};
-use crate::{GenerationError, GenerationRequest, Progress, VideoGenerator};
+use crate::{
+    GenerationError, GenerationRequest, Progress, VideoGenerator,
+    joints::{Joints, Origin},
+};
 use models::autoencoder::TEMPORAL_FACTOR;
 
 /// Keeps seeds apart, so that no part meets the noise of another: the fraction of the golden ratio.
@@ -30,6 +33,7 @@ impl LongVideo {
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
         let mut stream = generator.frame_stream();
+        let (mut joints, mut number) = (Joints::default(), 0_usize);
         let mut before: Option<WindowLatents> = None;
         let mut done = 0;
         for (index, window) in self.windows.iter().enumerate() {
@@ -48,7 +52,12 @@ impl LongVideo {
                     new
                 }
             };
-            stream.push(new.latents.clone(), sink, progress)?;
+            let mut join = |frame| {
+                let origin = Origin::Made { part: index, latent_frame: number.div_ceil(TEMPORAL_FACTOR) };
+                number += 1;
+                joints.add((origin, frame), sink)
+            };
+            stream.push(new.latents.clone(), &mut join, progress)?;
             let all = match before {
                 None => new,
                 Some(before) => before.followed_by(new),
@@ -56,7 +65,7 @@ impl LongVideo {
             before = Some(all.last(self.window.latent_sides()[0]));
             done += window.new;
         }
-        Ok(())
+        Ok(joints.finish(&[], sink)?)
     }
 
     /// What a window is asked for that goes on after so many latent frames: its own part of all paths.

@@ -1,6 +1,9 @@
 //! The order of a finished video: frames as they came, and frames that were made.
 
+use models::autoencoder::TEMPORAL_FACTOR;
 use video::{Frame, VideoError};
+
+use crate::joints::Origin;
 
 /// A part of a finished video.
 #[derive(Clone, Debug)]
@@ -12,6 +15,14 @@ pub enum Piece {
 }
 
 impl Piece {
+    /// The frames that came, if these are such.
+    pub(super) fn given(&self) -> Option<&[Frame]> {
+        match self {
+            Self::Given(frames) => Some(frames),
+            Self::Made(_) => None,
+        }
+    }
+
     /// Frames of the video.
     pub fn num_frames(&self) -> usize {
         match self {
@@ -40,27 +51,30 @@ impl<'a> Assembly<'a> {
         Self { pieces, finish, written: 0, made: 0 }
     }
 
-    /// Takes the next frame that was made, and writes all that can be written now.
+    /// Takes the next frame that was made, and writes all that can be written now, each with where it comes from.
     ///
     /// # Errors
     /// Those of `write`, and of what is done to frames.
     pub fn add(
         &mut self,
         frame: Frame,
-        write: &mut dyn FnMut(Frame) -> Result<(), VideoError>,
+        write: &mut dyn FnMut((Origin, Frame)) -> Result<(), VideoError>,
     ) -> Result<(), VideoError> {
         let (number, mut finished) = (self.made, None);
         self.made += 1;
         while let Some((piece, rest)) = self.pieces.split_first() {
             match piece {
-                Piece::Given(frames) => frames.iter().cloned().try_for_each(&mut *write)?,
+                Piece::Given(frames) => {
+                    frames.iter().try_for_each(|frame| write((Origin::Given, frame.clone())))?;
+                }
                 Piece::Made(numbers) => {
                     while numbers.get(self.written) == Some(&number) {
                         let frame = match &finished {
                             None => finished.insert((self.finish)(number, frame.clone())?),
                             Some(frame) => frame,
                         };
-                        write(frame.clone())?;
+                        let origin = Origin::Made { part: 0, latent_frame: number.div_ceil(TEMPORAL_FACTOR) };
+                        write((origin, frame.clone()))?;
                         self.written += 1;
                     }
                     if self.written < numbers.len() {
@@ -98,8 +112,13 @@ mod tests {
         });
         let (mut assembly, mut order) = (Assembly::new(&pieces, &finish), Vec::new());
         for number in 0..8 {
-            let mut write = |frame: Frame| {
+            let mut write = |(origin, frame): (Origin, Frame)| {
                 order.push(frame.rgb()[0]);
+                let made = order
+                    .last()
+                    .filter(|value| **value < 90)
+                    .map(|value| Origin::Made { part: 0, latent_frame: (*value as usize - 10).div_ceil(4) });
+                assert_eq!(origin, made.unwrap_or(Origin::Given));
                 Ok(())
             };
             assembly.add(frame(number), &mut write).unwrap();

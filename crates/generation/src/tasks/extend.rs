@@ -84,6 +84,7 @@ impl Task for Extend {
             edit: Some(Edit::keep(&known, request)?),
             pieces: vec![Piece::Made(earlier), given, Piece::Made(later)],
             finish: self.source.to_own_size(),
+            is_round: false,
             resolution: self.source.resolution(),
             frame_rate: self.source.frame_rate(),
         })

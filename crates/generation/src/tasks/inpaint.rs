@@ -87,6 +87,7 @@ impl Task for Inpaint {
             edit: Some(Edit::inpaint(self.source.all_fitted(request)?, &self.mask(request), request)?),
             pieces: vec![Piece::Made((0..self.source.num_frames()).collect())],
             finish: self.finish(),
+            is_round: false,
             resolution: self.source.resolution(),
             frame_rate: self.source.frame_rate(),
         })

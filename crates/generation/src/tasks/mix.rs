@@ -104,6 +104,7 @@ impl Task for Mix {
             edit: Some(Edit::partly(self.seen(request)?, &levels, request)?),
             pieces: vec![Piece::Given(start), Piece::Made((before..before + over).collect()), Piece::Given(rest)],
             finish: self.first.to_own_size(),
+            is_round: false,
             resolution: self.first.resolution(),
             frame_rate: self.first.frame_rate(),
         })

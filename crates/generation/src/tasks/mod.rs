@@ -33,7 +33,9 @@ pub use passage::Passage;
 pub use remix::Remix;
 pub use source::Source;
 
-use crate::{Edit, GenerationError, GenerationOptions, GenerationRequest, Progress, VideoGenerator, ring};
+use crate::{
+    Edit, GenerationError, GenerationOptions, GenerationRequest, Progress, VideoGenerator, joints::Joints, ring,
+};
 
 /// Most frames that a model sees of a clip on either side of what is new; one more than a multiple of 4.
 const CONTEXT_FRAMES: usize = 17;
@@ -58,6 +60,8 @@ pub struct Plan {
     pub pieces: Vec<Piece>,
     /// What is done to each frame that was made.
     pub finish: Finish,
+    /// Whether it plays round: behind its last frame comes the first.
+    pub is_round: bool,
     /// Size of what comes out.
     pub resolution: Resolution,
     /// Frames per second of what comes out.
@@ -89,6 +93,7 @@ impl Plan {
             edit,
             pieces: vec![Piece::Made(made.collect())],
             finish: Box::new(|_, frame: Frame| Ok(frame)),
+            is_round: request.is_ring(),
             resolution: request.resolution(),
             frame_rate: request.frame_rate(),
         }
@@ -106,7 +111,15 @@ impl Plan {
     ) -> Result<(), GenerationError> {
         let latents = self.sample(generator, request, (seed, progress))?;
         let mut assembly = Assembly::new(&self.pieces, &self.finish);
-        generator.decode(latents, &mut |frame| assembly.add(frame, write), progress)
+        let Some(first) = self.pieces.iter().find_map(Piece::given) else {
+            let mut pass_on = |frame| assembly.add(frame, &mut |(_, frame)| write(frame));
+            return generator.decode(latents, &mut pass_on, progress);
+        };
+        // Where frames that were made meet others, they are led towards them.
+        let mut joints = Joints::default();
+        let mut join = |frame| assembly.add(frame, &mut |from| joints.add(from, write));
+        generator.decode(latents, &mut join, progress)?;
+        Ok(joints.finish(if self.is_round { first } else { &[] }, write)?)
     }
 
     /// Frames of the finished video.

@@ -95,6 +95,7 @@ impl Task for Passage {
             edit: Some(Edit::keep(&self.known(request)?, request)?),
             pieces: pieces.into_iter().flatten().collect(),
             finish: self.first.to_own_size(),
+            is_round: self.second.is_none(),
             resolution: self.first.resolution(),
             frame_rate: self.first.frame_rate(),
         })
