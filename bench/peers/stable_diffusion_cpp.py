@@ -81,16 +81,21 @@ def official_name(part, name):
 def build(sources, folder, jobs):
     """The program that runs one part of stable-diffusion.cpp; the first time takes some minutes."""
     if not (sources / "src" / "wan.hpp").exists():
-        sys.exit(f"no stable-diffusion.cpp in {sources}: fetch its sources as --help says, and name them with --sources")
+        sys.exit(f"no stable-diffusion.cpp in {sources}: fetch its sources as --help says, and name their folder")
     if shutil.which("cmake") is None:
         sys.exit("cmake is not there: install it, for example with pip install cmake")
     flags = ["-DCMAKE_BUILD_TYPE=Release", "-DSD_WEBP=OFF", "-DSD_WEBM=OFF", f"-DSOURCES={sources.resolve()}"]
+    module = folder / "module"
+    if not module.exists():
+        print("building stable-diffusion.cpp, which takes some minutes", file=sys.stderr)
     for command in (
         ["cmake", "-S", DRIVER, "-B", folder, *flags],
         ["cmake", "--build", folder, "--target", "module", "--parallel", str(jobs)],
     ):
-        subprocess.run(command, check=True, stdout=sys.stderr)
-    return folder / "module"
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}")
+    return module
 
 
 def write_names(part, weights, path):
@@ -104,8 +109,8 @@ def write_names(part, weights, path):
 def judge(part, model, source, target, threads):
     """What diffusers gives, from an earlier run or made now."""
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-        flags = {"--model": model, "--input": source, "--output": target, "--threads": threads}
-        wan.said([sys.executable, wan.__file__, "--run", part, *(word for flag in flags.items() for word in flag)])
+        flags = ["--model", model, "--input", source, "--output", target, "--threads", threads]
+        wan.said([sys.executable, wan.__file__, "--run", part, *flags])
     return target
 
 
@@ -123,9 +128,8 @@ def compare(options, module, case):
         precision: [options.misora, "module", part, "--precision", precision, "--model", model]
         for precision in sorted(set(precision_beside.values()))
     }
-    for kind in types:
-        flags = {"--part": part, "--weights": weights, "--names": names, "--type": kind, "--attention": options.attention}
-        programs[f"cpp-{kind}"] = [module, *(word for flag in flags.items() for word in flag)]
+    of_peer = [module, "--part", part, "--weights", weights, "--names", names, "--attention", options.attention]
+    programs |= {f"cpp-{kind}": [*of_peer, "--type", kind] for kind in types}
     targets = {name: folder / f"{part}.{name}.safetensors" for name in programs}
     shared = ["--input", source, "--threads", options.threads, "--repeat", options.repeat, "--output"]
     commands = {name: [*program, *shared, targets[name]] for name, program in programs.items()}
@@ -157,8 +161,8 @@ def main():
     options = parser.parse_args()
     module = build(options.sources, options.folder / "stable-diffusion.cpp", options.threads)
     wan.make_model(options.folder / SIZE / "model", SIZE)
-    sides = "| part, sides and tokens | misora, stable-diffusion.cpp in "
-    print(f"{sides}| misora | stable-diffusion.cpp | times as fast | misora | it | memory | misora's error | its error |")
+    print("| part, sides and tokens | misora in, peer in | misora | peer | times as fast ", end="")
+    print("| misora | peer | memory | misora's error | peer's error |")
     print("|" + " --- |" * 10)
     for case in wan.CASES[SIZE]:
         if options.part in (None, case[0]):

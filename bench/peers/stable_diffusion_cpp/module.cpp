@@ -66,7 +66,11 @@ static std::map<std::string, Tensor> read_inputs(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::map<std::string, Tensor> tensors;
     for (const TensorStorage& one : stored) {
-        Tensor tensor(std::vector<int64_t>(one.ne, one.ne + one.n_dims));
+        std::vector<int64_t> sides(one.ne, one.ne + one.n_dims);
+        if (sides.size() == 4) {
+            sides.push_back(1);  // Of five sides the reader makes four; the autoencoder takes four for a picture.
+        }
+        Tensor tensor(sides);
         file.seekg(one.offset);
         if (one.type != GGML_TYPE_F32 || !file.read(reinterpret_cast<char*>(tensor.data()), one.nbytes())) {
             fail(one.name + " in " + path + " cannot be read as f32");
