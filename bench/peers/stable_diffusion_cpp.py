@@ -11,7 +11,7 @@ which its package for Python carries:
 
 A small program, in the folder beside this file, calls the library's own loader and model with given tensors. It is
 built once, in --folder, where the models and inputs of wan.py are kept too. The library knows the sizes of published
-models only, so that there is no tiny case: 12 GB of disk, 9 GB of memory and minutes.
+models only, so that there is no tiny case: 7 GB of disk, 9 GB of memory, and on two cores half an hour.
 
 Each type of weights of its transformer runs against the nearest precision of misora's: 8 bits against int8, wider ones
 against f32. Its autoencoder has no types: the weights of its convolutions are always f16. The programs run --rounds
