@@ -127,25 +127,50 @@ def run_diffusers(part, model, source, target, threads):
 
 def said(command):
     """What a program prints. A shell stands between: a program counts the memory of whoever started it as its own."""
-    command = ["sh", "-c", '"$@"; exit $?', "sh", *command]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
+    command = ["sh", "-c", '"$@"; exit $?', "sh", *map(str, command)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[4:])}\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def in_turns(commands, rounds, clock):
+    """The median seconds and the most memory of programs that run so many times in turns."""
+    seconds, peaks = {name: [] for name in commands}, {name: 0 for name in commands}
+    for round in range(rounds):
+        # Whoever went first goes last in the next round.
+        for name in sorted(commands, reverse=bool(round % 2)):
+            result = said(commands[name])
+            seconds[name] += result["processor_seconds" if clock == "processor" else "seconds"]
+            peaks[name] = max(peaks[name], result["peak_rss_bytes"])
+    return {name: statistics.median(values) for name, values in seconds.items()}, peaks
 
 
 def relative_error(ours, theirs):
     from safetensors.torch import load_file
 
     ours, theirs = load_file(ours), load_file(theirs)
-    assert ours.keys() == theirs.keys(), f"misora gives {list(ours)}, diffusers {list(theirs)}"
+    assert ours.keys() == theirs.keys(), f"one gives {list(ours)}, the other {list(theirs)}"
     of = lambda name: (ours[name].double() - theirs[name].double()).norm() / theirs[name].double().norm()
     return max(of(name).item() for name in theirs)
+
+
+def input_of(folder, size, case):
+    """The file with the inputs of a case, which is made when it is not there."""
+    path = folder / size / f"{'-'.join(map(str, case))}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make_input(path, size, case)
+    return path
+
+
+def described(case):
+    return f"{case[0]} {'×'.join(str(side) for side in case[1:] if side)}"
 
 
 def compare(options, case):
     part, threads = case[0], str(options.threads)
     folder = options.folder / options.size
-    folder.mkdir(parents=True, exist_ok=True)
-    source = folder / f"{'-'.join(map(str, case))}.safetensors"
-    make_input(source, options.size, case)
+    source = input_of(options.folder, options.size, case)
     targets = {name: folder / f"{part}.{name}.safetensors" for name in ("misora", options.peer)}
     model = folder / "model"
     precision = options.precision if part in ("transformer", "vae-decode") else "f32"
@@ -158,17 +183,10 @@ def compare(options, case):
         name: [*programs[name], "--model", model, "--input", source, "--output", target, "--threads", threads]
         for name, target in targets.items()
     }
-    seconds, peaks = {name: [] for name in commands}, {name: 0 for name in commands}
-    for round in range(options.rounds):
-        # Whoever went first goes second in the next round.
-        for name in sorted(commands, reverse=bool(round % 2)):
-            result = said(list(map(str, commands[name])))
-            seconds[name] += result["processor_seconds" if options.time == "processor" else "seconds"]
-            peaks[name] = max(peaks[name], result["peak_rss_bytes"])
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    medians, peaks = in_turns(commands, options.rounds, options.time)
     error = relative_error(targets["misora"], targets[options.peer])
     print(
-        f"| {part} {'×'.join(str(side) for side in case[1:] if side)} "
+        f"| {described(case)} "
         f"| {medians['misora']:.3f} s | {medians[options.peer]:.3f} s "
         f"| {medians[options.peer] / medians['misora']:.2f} "
         f"| {peaks['misora'] / 1e9:.2f} GB | {peaks[options.peer] / 1e9:.2f} GB "
@@ -203,4 +221,5 @@ def main():
             compare(options, case)
 
 
-main()
+if __name__ == "__main__":
+    main()
