@@ -135,8 +135,11 @@ impl Packed {
     }
 }
 
-/// Rows that are multiplied at once. Where a wide result is soon made narrow again, there need be no more of it.
-pub const ROWS_AT_ONCE: usize = affine::TASK_ROWS;
+/// Of so many rows those that are multiplied at once. Where a wide result is soon made narrow again, there need be no more
+/// of it.
+pub fn rows_at_once(rows: usize) -> usize {
+    affine::rows_per_task(rows).max(1)
+}
 
 /// Multiplies every row by a matrix in 8 bits and adds a bias. Nothing can be differentiated.
 ///

@@ -9,11 +9,16 @@ use super::{Packed, quantise::quantise};
 use crate::activation::gelu_value;
 use crate::cpu::{SharedMut, simd::Fma, vectorize};
 
-/// Rows and panels of a task: its activations and sums stay in the second cache. Rows are whole tiles.
-pub(super) const TASK_ROWS: usize = 64 * ROWS;
+/// Rows, at most, and panels of a task: its activations and sums stay in the second cache.
+const TASK_ROWS: usize = 72 * ROWS;
 const TASK_PANELS: usize = 4;
 /// Rows that are rounded before any is multiplied, so that they take little memory.
 const CHUNK: usize = 4 * TASK_ROWS;
+
+/// Rows of a task where there are so many: even shares of pairs of tiles.
+pub(super) fn rows_per_task(rows: usize) -> usize {
+    rows.div_ceil(rows.div_ceil(TASK_ROWS).max(1)).next_multiple_of(2 * ROWS)
+}
 
 /// What is done to an output before it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +68,7 @@ unsafe fn chunk<D: Dot>(x: &[f32], weight: &Packed, (biases, activation): (&[f32
     let (activations, scales) = activations::<D>(x, [rows, weight.inputs]);
     let shared = SharedMut::new(y);
     let starts = |len: usize, step: usize| (0..len).step_by(step).map(move |start| start..len.min(start + step));
-    let tasks: Vec<_> = starts(rows, TASK_ROWS)
+    let tasks: Vec<_> = starts(rows, rows_per_task(rows))
         .flat_map(|rows| starts(panels, TASK_PANELS).map(move |panels| (rows.clone(), panels)))
         .collect();
     tasks.into_par_iter().for_each(|(rows, panels)| {

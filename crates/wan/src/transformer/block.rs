@@ -102,7 +102,8 @@ impl Block {
     }
 
     fn feed_forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let chunks = x.split(self.attention.keys_and_values.precision.hidden_rows(), 0).into_iter();
+        let [tokens, _] = x.dims();
+        let chunks = x.split(self.attention.keys_and_values.precision.hidden_rows(tokens), 0).into_iter();
         Tensor::cat(chunks.map(|x| self.down.forward(self.up.forward_gelu(x))).collect(), 0)
     }
 

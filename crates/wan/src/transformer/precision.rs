@@ -6,11 +6,11 @@ use kernels::{Attention, QuantisedWeight};
 use crate::{Precision, layers::Linear, weights::Scope};
 
 impl Precision {
-    /// Tokens whose hidden layers are there at the same time: as few as keep all threads at work on whole products.
-    pub(super) const fn hidden_rows(self) -> usize {
+    /// Of so many tokens those whose hidden layers are there at the same time: as few as keep all threads at work on whole products.
+    pub(super) fn hidden_rows(self, tokens: usize) -> usize {
         match self {
             Self::F32 => 2048,
-            Self::Int8 => kernels::int8::ROWS_AT_ONCE,
+            Self::Int8 => kernels::int8::rows_at_once(tokens),
         }
     }
 
