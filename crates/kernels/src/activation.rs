@@ -12,7 +12,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::simd::{Fma, sigmoid};
-use crate::cpu::{self, Operation, own_values, read, uninit, values, vectorize, with_layout_of};
+use crate::cpu::{self, EachTask, Operation, own_values, read, uninit, values, vectorize, with_layout_of};
 
 /// √(2/π), the slope inside the hyperbolic tangent of [`gelu`].
 const GELU_SLOPE: f32 = 0.797_884_6;
@@ -120,7 +120,7 @@ const BLOCK: usize = 1 << 12;
 
 fn forward(x: &FlexTensor, f: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {
     let mut y = uninit(values(x).len());
-    y.par_chunks_mut(BLOCK).zip(values(x).par_chunks(BLOCK)).for_each(|(y, x)| {
+    y.par_chunks_mut(BLOCK).zip(values(x).par_chunks(BLOCK)).each_task(|(y, x)| {
         vectorize(
             #[inline(always)]
             |fma| {
@@ -135,7 +135,7 @@ fn forward(x: &FlexTensor, f: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {
 
 /// Writes over the values.
 fn replace(values: &mut [f32], f: impl Fn(f32, Fma) -> f32 + Sync) {
-    values.par_chunks_mut(BLOCK).for_each(|values| {
+    values.par_chunks_mut(BLOCK).each_task(|values| {
         vectorize(
             #[inline(always)]
             |fma| {
@@ -150,7 +150,7 @@ fn replace(values: &mut [f32], f: impl Fn(f32, Fma) -> f32 + Sync) {
 fn backward(x: &FlexTensor, grad: &FlexTensor, slope: impl Fn(f32, Fma) -> f32 + Sync) -> FlexTensor {
     let mut result = uninit(values(x).len());
     let blocks = result.par_chunks_mut(BLOCK).zip(values(x).par_chunks(BLOCK)).zip(values(grad).par_chunks(BLOCK));
-    blocks.for_each(|((result, x), grad)| {
+    blocks.each_task(|((result, x), grad)| {
         vectorize(
             #[inline(always)]
             |fma| {

@@ -5,6 +5,7 @@ pub(crate) mod memory;
 pub(crate) mod operation;
 pub(crate) mod simd;
 pub(crate) mod table;
+pub(crate) mod tasks;
 
 pub(crate) use matrix::{Matrix, MatrixMut, Write, multiply, transpose_strided};
 pub(crate) use memory::{
@@ -13,6 +14,7 @@ pub(crate) use memory::{
 pub(crate) use operation::{Operation, is_cpu, run, supported, tracked_by_autodiff, untracked};
 pub(crate) use simd::vectorize;
 pub(crate) use table::{TableSums, column_sums};
+pub(crate) use tasks::EachTask;
 
 /// Rows of a token matrix that one task takes. Fixed, so that sums over rows are taken in the same
 /// order whatever the number of threads.

@@ -10,7 +10,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::NORM_EPSILON;
-use crate::cpu::{self, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
+use crate::cpu::{self, EachTask, Operation, ROWS, dims, read, sum_in_order, tensor, uninit, values, vectorize};
 use crate::packing::repeat_rows;
 use crate::rms_norm::{Normed, inverse_root, norm_gradient};
 
@@ -168,7 +168,7 @@ fn forward(heads: usize, x: &FlexTensor, weight: &FlexTensor, angles: Angles<'_>
     let (scales, channels) = (values(weight), width / heads);
     let block = ROWS * width.max(1);
     let mut y = uninit(n * width);
-    y.par_chunks_mut(block).zip(values(x).par_chunks(block)).enumerate().for_each(|(index, (y, x))| {
+    y.par_chunks_mut(block).zip(values(x).par_chunks(block)).enumerate().each_task(|(index, (y, x))| {
         vectorize(
             #[inline(always)]
             |_| {

@@ -11,8 +11,8 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::{
-    self, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, read, tensor, transpose_strided,
-    uninit, values,
+    self, EachTask, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, read, tensor,
+    transpose_strided, uninit, values,
 };
 use crate::packing::repeat_rows;
 
@@ -117,7 +117,7 @@ fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]
     let starts = |len: usize, step: usize| (0..len).step_by(step).map(move |start| start..len.min(start + step));
     let tasks: Vec<_> =
         starts(n, block).flat_map(|rows| starts(outputs, width).map(move |columns| (rows.clone(), columns))).collect();
-    tasks.into_par_iter().for_each(|(rows, columns)| {
+    tasks.into_par_iter().each_task(|(rows, columns)| {
         let x = Matrix::new(&x[rows.start * inputs..rows.end * inputs], rows.len(), inputs);
         let weight = weight.get(columns.start..).unwrap_or_default();
         let weight = Matrix::strided(weight, inputs, columns.len(), outputs);
@@ -149,7 +149,7 @@ fn input_gradient(grad: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let ([n, outputs], [inputs, _]) = (dims(grad), dims(weight));
     let mut transposed = uninit(inputs * outputs);
     let weight = values(weight);
-    transposed.par_chunks_mut((TRANSPOSED * inputs).max(1)).enumerate().for_each(|(index, columns)| {
+    transposed.par_chunks_mut((TRANSPOSED * inputs).max(1)).enumerate().each_task(|(index, columns)| {
         let first = index * TRANSPOSED;
         transpose_strided(&weight[first..], [inputs, TRANSPOSED.min(outputs - first), outputs], columns);
     });
@@ -176,7 +176,7 @@ fn weight_gradient(x: &FlexTensor, grad: &FlexTensor) -> FlexTensor {
     let tasks: Vec<_> = (0..shares)
         .flat_map(|share| tiles(inputs).flat_map(move |row| tiles(outputs).map(move |column| (share, row, column))))
         .collect();
-    tasks.into_par_iter().for_each(|(index, (row, rows), (column, columns))| {
+    tasks.into_par_iter().each_task(|(index, (row, rows), (column, columns))| {
         let start = index * share;
         let len = share.min(n - start);
         let place = (index * inputs + row) * outputs + column;
@@ -188,7 +188,7 @@ fn weight_gradient(x: &FlexTensor, grad: &FlexTensor) -> FlexTensor {
     });
     let (total, rest) = partial.split_at_mut(inputs * outputs);
     for share in rest.chunks_exact((inputs * outputs).max(1)) {
-        total.par_chunks_mut(SUMS).zip(share.par_chunks(SUMS)).for_each(|(total, share)| {
+        total.par_chunks_mut(SUMS).zip(share.par_chunks(SUMS)).each_task(|(total, share)| {
             total.iter_mut().zip(share).for_each(|(total, value)| *total += value);
         });
     }

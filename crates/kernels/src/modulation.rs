@@ -12,7 +12,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::simd::{dot, sum};
-use crate::cpu::{self, Operation, ROWS, TableSums, dims, read, tensor, uninit, values, vectorize};
+use crate::cpu::{self, EachTask, Operation, ROWS, TableSums, dims, read, tensor, uninit, values, vectorize};
 use crate::{NORM_EPSILON, Rows};
 
 /// What [`modulated_layer_norm`] is given.
@@ -116,7 +116,7 @@ impl Operation<3> for Modulate {
         let mut y = uninit(n * width);
         let blocks =
             y.par_chunks_mut(block).zip(values(&x).par_chunks(block)).zip(self.rows.as_slice().par_chunks(ROWS));
-        blocks.for_each(|((y, x), rows)| {
+        blocks.each_task(|((y, x), rows)| {
             vectorize(
                 #[inline(always)]
                 |_| {
@@ -203,7 +203,7 @@ impl Operation<3> for Gate {
         let block = ROWS * width.max(1);
         let mut out = uninit(n * width);
         let blocks = out.par_chunks_mut(block).zip(values(&x).par_chunks(block)).zip(values(&y).par_chunks(block));
-        blocks.zip(self.rows.as_slice().par_chunks(ROWS)).for_each(|(((out, x), y), rows)| {
+        blocks.zip(self.rows.as_slice().par_chunks(ROWS)).each_task(|(((out, x), y), rows)| {
             vectorize(
                 #[inline(always)]
                 |_| {

@@ -13,7 +13,9 @@ use rayon::prelude::*;
 use crate::NORM_EPSILON;
 use crate::activation::{silu_composite, silu_slope, silu_value};
 use crate::cpu::simd::dot;
-use crate::cpu::{self, Operation, ROWS, dims, own_values, read, sum_in_order, tensor, uninit, values, vectorize};
+use crate::cpu::{
+    self, EachTask, Operation, ROWS, dims, own_values, read, sum_in_order, tensor, uninit, values, vectorize,
+};
 use crate::packing::repeat_rows;
 
 /// Divides every row by its root mean square and scales each channel.
@@ -105,7 +107,7 @@ impl Operation<2> for RmsNorm {
         let scales = values(&weight);
         let block = ROWS * channels.max(1);
         let mut y = uninit(n * channels);
-        y.par_chunks_mut(block).zip(values(&x).par_chunks(block)).for_each(|(y, x)| {
+        y.par_chunks_mut(block).zip(values(&x).par_chunks(block)).each_task(|(y, x)| {
             y.copy_from_slice(x);
             self.norm_rows(y, scales);
         });
@@ -116,7 +118,7 @@ impl Operation<2> for RmsNorm {
         let Some(rows) = own_values(&mut x) else { return self.forward([x, weight]).0 };
         let weight = read(weight);
         let scales = values(&weight);
-        rows.par_chunks_mut(ROWS * scales.len().max(1)).for_each(|rows| self.norm_rows(rows, scales));
+        rows.par_chunks_mut(ROWS * scales.len().max(1)).each_task(|rows| self.norm_rows(rows, scales));
         x
     }
 

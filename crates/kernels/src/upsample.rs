@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use crate::cpu::{self, Operation, dims, read, tensor, uninit, values};
+use crate::cpu::{self, EachTask, Operation, dims, read, tensor, uninit, values};
 
 /// Repeats every position along height and width.
 ///
@@ -38,7 +38,7 @@ impl Operation<1> for Double {
         let [b, t, h, w, c] = dims(&x);
         let mut y = uninit(4 * b * t * h * w * c);
         let line = (w * c).max(1);
-        y.par_chunks_mut(4 * line).zip(values(&x).par_chunks(line)).for_each(|(y, x)| {
+        y.par_chunks_mut(4 * line).zip(values(&x).par_chunks(line)).each_task(|(y, x)| {
             let (first, second) = y.split_at_mut(2 * line);
             for (pair, position) in first.chunks_exact_mut(2 * c).zip(x.chunks_exact(c)) {
                 let (left, right) = pair.split_at_mut(c);
@@ -56,7 +56,7 @@ impl Operation<1> for Double {
         let (h, w) = (h / 2, w / 2);
         let mut result = uninit(b * t * h * w * c);
         let line = (w * c).max(1);
-        result.par_chunks_mut(line).zip(values(&grad).par_chunks(4 * line)).for_each(|(result, grad)| {
+        result.par_chunks_mut(line).zip(values(&grad).par_chunks(4 * line)).each_task(|(result, grad)| {
             let (first, second) = grad.split_at(2 * line);
             let pairs = first.chunks_exact(2 * c).zip(second.chunks_exact(2 * c));
             for (result, (first, second)) in result.chunks_exact_mut(c).zip(pairs) {

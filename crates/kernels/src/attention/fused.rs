@@ -9,8 +9,8 @@ use super::Columns;
 use crate::Segments;
 use crate::cpu::simd::{Lanes, WIDTH, dot, exp, sum};
 use crate::cpu::{
-    Matrix, MatrixMut, Operation, SharedMut, Write, dims, multiply, read, scratch, tensor, transpose_strided, uninit,
-    values, vectorize,
+    EachTask, Matrix, MatrixMut, Operation, SharedMut, Write, dims, multiply, read, scratch, tensor, transpose_strided,
+    uninit, values, vectorize,
 };
 
 /// Scores that one task holds at a time: a quarter of a megabyte.
@@ -128,7 +128,7 @@ impl Operation<3> for PackedAttention {
         let [query, key, value] = inputs.each_ref().map(values);
         let (mut output, mut log_sums) = (uninit(n * width), uninit(self.heads * n));
         let (shared, shared_sums) = (SharedMut::new(&mut output), SharedMut::new(&mut log_sums));
-        split(self.parts()).into_par_iter().for_each(|part| {
+        split(self.parts()).into_par_iter().each_task(|part| {
             let Part { head, key_rows, .. } = part.clone();
             let keys = key_rows.len();
             let v = columns.of(value, key_rows.clone(), head);
@@ -168,7 +168,9 @@ impl Operation<3> for PackedAttention {
         let shared = results.each_mut().map(|values| SharedMut::new(values));
         let columns = self.columns(width);
         // A whole segment and head is one task, since all its queries add to the same keys.
-        self.parts().into_par_iter().for_each(|part| self.part_backward(&part, &saved, values(&grad), shared, columns));
+        self.parts()
+            .into_par_iter()
+            .each_task(|part| self.part_backward(&part, &saved, values(&grad), shared, columns));
         let [query, key, value] = results;
         [Some(tensor(query, [n, width])), Some(tensor(key, [m, width])), Some(tensor(value, [m, width]))]
     }

@@ -9,8 +9,8 @@ use super::frames::Frames;
 use super::gather::Gather;
 use super::winograd;
 use crate::cpu::{
-    Matrix, MatrixMut, Operation, Write, column_sums, dims, multiply, read, scratch, sum_in_order, tensor, uninit,
-    values,
+    EachTask, Matrix, MatrixMut, Operation, Write, column_sums, dims, multiply, read, scratch, sum_in_order, tensor,
+    uninit, values,
 };
 
 /// Gathered values that one task holds at a time: half a megabyte.
@@ -153,7 +153,7 @@ fn convolve(gather: &Gather, frames: Frames<'_>, weight: &[f32], bias: Option<&[
     let block = (GATHERED / deepest).clamp(32, 256);
     let outputs = weight.len() / (gather.lines() * gather.line_len()).max(1);
     let mut y = uninit(gather.positions() * outputs);
-    y.par_chunks_mut(block * outputs.max(1)).enumerate().for_each(|(index, y)| {
+    y.par_chunks_mut(block * outputs.max(1)).enumerate().each_task(|(index, y)| {
         let count = y.len() / outputs;
         if let Some(bias) = bias {
             y.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(bias));

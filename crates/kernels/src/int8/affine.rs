@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::dot::{self, BLOCK, Dot, GROUP, LANES, ROWS, Strip, Sums, Work};
 use super::{Packed, quantise::quantise};
 use crate::activation::gelu_value;
-use crate::cpu::{SharedMut, simd::Fma, vectorize};
+use crate::cpu::{EachTask, SharedMut, simd::Fma, uninit, vectorize};
 
 /// Rows, at most, and panels of a task: its activations and sums stay in the second cache.
 const TASK_ROWS: usize = 72 * ROWS;
@@ -71,7 +71,7 @@ unsafe fn chunk<D: Dot>(x: &[f32], weight: &Packed, (biases, activation): (&[f32
     let tasks: Vec<_> = starts(rows, rows_per_task(rows))
         .flat_map(|rows| starts(panels, TASK_PANELS).map(move |panels| (rows.clone(), panels)))
         .collect();
-    tasks.into_par_iter().for_each(|(rows, panels)| {
+    tasks.into_par_iter().each_task(|(rows, panels)| {
         // SAFETY: by the caller's promise.
         let sums = unsafe { sums::<D>(&activations, weight, rows.clone(), panels.clone()) };
         let (first, end) = (panels.start * LANES, weight.outputs.min(panels.end * LANES));
@@ -92,13 +92,16 @@ unsafe fn chunk<D: Dot>(x: &[f32], weight: &Packed, (biases, activation): (&[f32
 /// # Shapes  → `[tiles, groups, ROWS]`, and a scale for each row
 fn activations<D: Dot>(x: &[f32], [rows, inputs]: [usize; 2]) -> (Vec<D::Group>, Vec<f32>) {
     let groups = inputs.div_ceil(GROUP);
-    let mut out = vec![D::Group::default(); rows.next_multiple_of(ROWS) * groups];
+    let mut out: Vec<D::Group> = uninit(rows.next_multiple_of(ROWS) * groups);
     let mut scales = vec![0.0; rows];
     if inputs == 0 {
         return (out, scales);
     }
     let tiles = out.par_chunks_mut(groups * ROWS).zip(scales.par_chunks_mut(ROWS));
     tiles.zip(x.par_chunks(ROWS * inputs)).for_each(|((tile, scales), x)| {
+        if scales.len() < ROWS {
+            tile.fill(D::Group::default());
+        }
         let mut numbers = vec![0i8; groups * GROUP];
         for (row, (x, scale)) in x.chunks_exact(inputs).zip(scales).enumerate() {
             *scale = quantise(x, &mut numbers[..inputs]);

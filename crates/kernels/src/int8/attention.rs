@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use super::dot::{self, Dot, GROUP, Instructions, LANES, ROWS, Sums, Weights, Work};
 use super::quantise::quantise;
 use crate::cpu::simd::exp;
-use crate::cpu::{self, Operation, SharedMut, dims, read, tensor, uninit, values, vectorize};
+use crate::cpu::{self, EachTask, Operation, SharedMut, dims, read, tensor, uninit, values, vectorize};
 use crate::{Attention, Segments, attention::Columns};
 
 /// Most keys of a segment whose weighted values surely fit into a sum of 32 bits.
@@ -107,10 +107,10 @@ impl Work for Attend<'_> {
         let parts: Vec<_> =
             segments.iter().flat_map(|segment| (0..operation.heads).map(move |head| (segment, head))).collect();
         let shared = SharedMut::new(output);
-        parts.into_par_iter().for_each(|((rows, key_rows), head)| {
+        parts.into_par_iter().each_task(|((rows, key_rows), head)| {
             let memory: Memory<D> = Memory::new(columns, key, value, key_rows.clone(), head);
             let starts: Vec<_> = rows.clone().step_by(LANES).collect();
-            starts.into_par_iter().for_each(|start| {
+            starts.into_par_iter().each_task(|start| {
                 let rows = start..rows.end.min(start + LANES);
                 // SAFETY: by the caller's promise.
                 let attended = unsafe { memory.attend(columns, query, rows.clone(), head) };

@@ -25,7 +25,7 @@ use rayon::prelude::*;
 
 use super::dot::{Dot, GROUP, Instructions, Work};
 use super::quantise::quantise;
-use crate::cpu::{self, Operation, SharedMut, read, tensor, uninit, values, vectorize};
+use crate::cpu::{self, EachTask, Operation, SharedMut, read, tensor, uninit, values, vectorize};
 pub use frames::SiluFrames;
 use frames::{Frame, MARGIN, OFFSET, columns};
 use tap::{OUTPUTS, POSITIONS, TapWeights, Totals};
@@ -205,7 +205,7 @@ impl Work for Convolve<'_> {
         });
         let tasks: Vec<_> = tasks.collect();
         let y = SharedMut::new(y);
-        tasks.into_par_iter().for_each(|task| {
+        tasks.into_par_iter().each_task(|task| {
             let before = (num_past + task.frame + 1).saturating_sub(weight.dims[0]);
             let frames = &seen.frames[before..=num_past + task.frame];
             // SAFETY: by the caller's promise.

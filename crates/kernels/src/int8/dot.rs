@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use bytemuck::Pod;
+
 use super::conv::{self, Tap};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
@@ -25,7 +27,7 @@ pub(super) type Sums = [i32; LANES];
 /// How products are summed.
 pub(super) trait Dot {
     /// A group of inputs of one row.
-    type Group: Copy + Default + Send + Sync;
+    type Group: Pod + Default + Send + Sync;
     /// What a group's numbers are too large by.
     const EXCESS: i32;
 

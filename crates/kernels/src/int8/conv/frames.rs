@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::super::{dot::GROUP, quantise::quantise_above};
 use super::tap::POSITIONS;
 use crate::activation::silu_value;
-use crate::cpu::{self, dims, read, simd::Fma, uninit, values, vectorize};
+use crate::cpu::{self, EachTask, dims, read, simd::Fma, uninit, values, vectorize};
 use crate::rms_norm::{inverse_root, length_epsilon};
 
 /// What is added to SiLU so that nothing is below 0: its lowest value is −0.278464543.
@@ -122,7 +122,7 @@ impl Frame {
         let mut numbers: Vec<[u8; GROUP]> = uninit(b * lines * groups * columns);
         let mut scales: Vec<f32> = uninit(b * lines * columns);
         let places = numbers.par_chunks_mut((groups * columns).max(1)).zip(scales.par_chunks_mut(columns));
-        places.enumerate().for_each(|(line, (numbers, scales))| {
+        places.enumerate().each_task(|(line, (numbers, scales))| {
             let (clip, line) = (line / lines, line % lines);
             scales.fill(OFFSET);
             if line < MARGIN || line >= h + MARGIN {
