@@ -94,13 +94,17 @@ const PANEL: usize = 64;
 /// Fewest rows of a task, below which packing the weight takes longer than the product.
 const FEWEST_ROWS: usize = 64;
 
-/// Rows and outputs that one task multiplies. Threads share out whole panels as far as these divide evenly, so that each
-/// is packed once, and then rows. Every output is summed in the same order however the work is divided.
+/// Tasks for each thread to aim at: with one, threads would wait for the slowest.
+const TASKS: usize = 3;
+
+/// Rows and outputs that one task multiplies. Tasks are of whole panels as far as these divide evenly among the threads, so
+/// that each is packed once, and then of rows. Every output is summed in the same order however the work is divided.
 fn sides_of_task(n: usize, outputs: usize) -> [usize; 2] {
     let (threads, panels) = (rayon::current_num_threads(), outputs.div_ceil(PANEL).max(1));
-    let columns =
-        (1..=threads.min(panels)).rev().find(|share| threads % share == 0 && panels % share == 0).unwrap_or(1);
-    let rows = n.div_ceil(threads / columns).next_multiple_of(4).max(FEWEST_ROWS);
+    let is_even =
+        |share: usize| panels.is_multiple_of(share) && (share.is_multiple_of(threads) || threads.is_multiple_of(share));
+    let columns = (1..=panels.min(TASKS * threads)).rev().find(|share| is_even(*share)).unwrap_or(1);
+    let rows = n.div_ceil((threads / columns).max(1)).next_multiple_of(4).max(FEWEST_ROWS);
     [rows, panels / columns * PANEL]
 }
 
