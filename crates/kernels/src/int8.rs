@@ -1,11 +1,12 @@
-//! Linear layers and attention in 8 bits, for inference.
+//! Linear layers, attention and convolution in 8 bits, for inference.
 //!
-//! A weight is rounded to whole numbers from −127 to 127 with one scale for each output, an input with one for each
-//! row, found when it is seen. Products of them are summed exactly, in 32 bits; only then does anything become f32
-//! again. Whatever instructions the processor has, the same sums come out.
+//! What follows holds for linear layers; how the others differ is said in `attention` and `conv`. A weight is rounded to
+//! whole numbers from −127 to 127 with one scale for each output, an input with one for each row, found when it is seen.
+//! Products of them are summed exactly, in 32 bits; only then does anything become f32 again. Whatever instructions the
+//! processor has, the same sums come out.
 //!
 //! For N tokens, 2·N·In·Out operations, on N·(4·In + 4·Out) bytes of activations and In·Out bytes of weights, which
-//! are read once for every 1536 rows and, from the caches, once for every 384: bound by the product. What becomes of
+//! are read once for every 1728 rows and, from the caches, once for every 432: bound by the product. What becomes of
 //! the operations differs:
 //!
 //! | instructions | form | products of one instruction |

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | [`packing`] | [`Segments`] and [`Rows`]: how clips share one token sequence |
 //! | [`linear`](mod@linear) | [`linear()`] |
-//! | [`int8`] | [`linear_int8`] with a [`QuantisedWeight`], and [`attention_int8`], for inference |
+//! | [`int8`] | [`linear_int8`] with a [`QuantisedWeight`], [`attention_int8`], and [`causal_conv3d_int8`] of [`SiluFrames`] with a [`QuantisedKernel`], for inference |
 //! | [`attention`](mod@attention) | [`attention()`] within packed segments |
 //! | [`head_norm`] | [`head_norm_rotary`] for queries and keys |
 //! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
