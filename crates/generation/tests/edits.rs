@@ -7,12 +7,9 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 use diffusion::Sigma;
-use generation::{
-    Edit, GenerationOptions, GenerationRequest, Generator, Length, Silent, VideoGenerator, WanGenerator,
-    tasks::{Passage, Source, Task},
-};
+use generation::{Edit, GenerationOptions, GenerationRequest, Generator, Length, Silent, VideoGenerator, WanGenerator};
 use support::generator;
-use video::{Clip, Frame, Resolution};
+use video::{Frame, Resolution};
 
 fn options(size: [u32; 2]) -> GenerationOptions {
     GenerationOptions {
@@ -62,41 +59,6 @@ fn known_frames_come_back_bit_for_bit_with_an_outline_and_without() {
         assert_eq!(values(again), values(latents.clone()));
         let other = generator.sample_edit(&request, &edit, 2, &mut Silent).unwrap();
         assert_ne!(values(other), values(latents));
-    }
-}
-
-#[test]
-fn a_passage_meets_both_clips_and_leaves_them_as_they_are() {
-    let generator = generator();
-    let clip = |shade: u8| {
-        let frames = (0..5).map(|frame| Frame::filled(Resolution::new(48, 32).unwrap(), [shade + frame; 3])).collect();
-        Clip::new(frames, "16".parse().unwrap()).unwrap()
-    };
-    let (first, second) = (clip(20), clip(230));
-    let source = |clip: &Clip| Source::new(clip.clone(), None, None);
-    let task = Passage::between(source(&first), source(&second), 0.5).unwrap();
-    let request = generator.request(task.options(options([48, 32]))).unwrap();
-    let plan = task.plan(&request).unwrap();
-    let made = || {
-        let mut frames = Vec::new();
-        let mut write = |frame| {
-            frames.push(frame);
-            Ok(())
-        };
-        plan.make((&generator, &request), (1, &mut Silent), &mut write).unwrap();
-        frames
-    };
-    let frames = made();
-    assert_eq!((&frames[..5], &frames[13..]), (first.frames(), second.frames()));
-    assert_eq!(frames, made());
-    // What the model makes between the clips is neither of them, and yet no cut is left.
-    let change = |at: usize| {
-        let pairs = frames[at - 1].rgb().iter().zip(frames[at].rgb());
-        pairs.map(|(a, b)| f32::from(a.abs_diff(*b))).sum::<f32>() / frames[at].rgb().len() as f32
-    };
-    for (seam, inside) in [(5, 6..9), (13, 10..13)] {
-        let most = inside.map(change).fold(0.0, f32::max);
-        assert!(change(seam) <= 1.2 * most, "{} at {seam} and {most} inside", change(seam));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use burn::tensor::Tensor;
+use models::autoencoder::TEMPORAL_FACTOR;
 use video::{Frame, VideoError};
 
 use super::{
@@ -11,7 +12,11 @@ use super::{
     shots::{CONTEXT_FRAMES, MadeShot},
     wrong,
 };
-use crate::{Edit, GenerationError, Progress, VideoGenerator, long::part_seed};
+use crate::{
+    Edit, GenerationError, Progress, VideoGenerator,
+    joints::{Joints, Origin},
+    long::part_seed,
+};
 
 impl Storyboard {
     /// Makes the video and hands over each frame as soon as it is there, in memory that does not grow with its length.
@@ -27,25 +32,47 @@ impl Storyboard {
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
         let mut told = Told { referenced: self.referenced(), ..Told::default() };
+        // Where a card goes on from another, their frames are led to each other; a cut stays one.
+        let (mut joints, mut leads_on) = (Joints::default(), false);
         for (index, shot) in self.shots.iter().enumerate() {
             progress.part(index, self.shots.len());
+            if !(leads_on || shot.goes_on()) {
+                std::mem::take(&mut joints).finish(&[], sink)?;
+            }
+            leads_on = shot.leads_on();
             match shot {
-                Shot::Given(frames) => {
-                    frames.iter().try_for_each(|frame| told.add(frame.clone(), sink))?;
-                }
+                Shot::Given(frames) => frames.iter().try_for_each(|frame| {
+                    told.add(frame.clone(), &mut |frame| joints.add((Origin::Given, frame), sink))
+                })?,
                 Shot::Made(shot) => {
                     let latents = shot.sample(generator, &told, (part_seed(seed, index), progress))?;
-                    let (mut number, mut taken) = (0, shot.taken.iter().peekable());
+                    let (mut number, mut taken) = (0_usize, shot.taken.iter().peekable());
                     let mut add = |frame| {
                         let is_taken = taken.next_if_eq(&&number).is_some();
+                        let origin = Origin::Made { part: index, latent_frame: number.div_ceil(TEMPORAL_FACTOR) };
                         number += 1;
-                        if is_taken { told.add(frame, sink) } else { Ok(()) }
+                        if !is_taken {
+                            return Ok(());
+                        }
+                        told.add(frame, &mut |frame| joints.add((origin, frame), sink))
                     };
                     generator.decode(latents, &mut add, progress)?;
                 }
             }
         }
-        Ok(())
+        Ok(joints.finish(&[], sink)?)
+    }
+}
+
+impl Shot {
+    /// Whether it was made to go on from the card before.
+    fn goes_on(&self) -> bool {
+        matches!(self, Self::Made(shot) if shot.before > 0)
+    }
+
+    /// Whether it was made to lead to the card that follows.
+    fn leads_on(&self) -> bool {
+        matches!(self, Self::Made(shot) if !shot.after.1.is_empty())
     }
 }
 
