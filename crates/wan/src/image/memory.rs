@@ -57,8 +57,9 @@ mod tests {
         (config.image_size, config.patch_size) = (224, 14);
         let memory = ImageEncoderMemory::of(config);
         // 31 layers of 12·1280² numbers are 2.44 GB.
-        let (one, two) = (memory.peak(1), memory.peak(2));
+        let (one, many) = (memory.peak(1), memory.peak(64));
         assert!((2_440_000_000..2_900_000_000).contains(&one), "{one}");
-        assert!(two > one && two < one + (64 << 20), "{two}");
+        // Reading a tensor takes more than a single image does; hidden layers of 64 take 1.2 GB.
+        assert!((one + 1_000_000_000..one + 1_300_000_000).contains(&many), "{many}");
     }
 }
