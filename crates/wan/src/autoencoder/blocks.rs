@@ -64,13 +64,17 @@ impl Norm {
 
 /// A convolution of three taps along each axis after a norm and SiLU.
 #[derive(Clone, Debug)]
-enum NormedConv {
-    F32 {
-        norm: Norm,
-        convolution: CausalConv,
-    },
+struct NormedConv {
+    norm: Norm,
+    convolution: Numbers,
+}
+
+/// What the convolution computes with.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "two in a block, which are nothing beside their weights")]
+enum Numbers {
+    F32(CausalConv),
     Int8 {
-        norm: Norm,
         kernel: QuantisedKernel,
         /// `[out]`.
         bias: Tensor<1>,
@@ -80,22 +84,21 @@ enum NormedConv {
 impl NormedConv {
     fn load(norm: &Scope<'_>, convolution: &Scope<'_>, channels: [usize; 2], precision: Precision) -> Self {
         let [inputs, outputs] = channels;
-        let norm = Norm::load(norm, inputs, 4);
-        match precision {
-            Precision::F32 => Self::F32 { norm, convolution: CausalConv::load(convolution, channels) },
-            Precision::Int8 => Self::Int8 {
-                norm,
+        let numbers = match precision {
+            Precision::F32 => Numbers::F32(CausalConv::load(convolution, channels)),
+            Precision::Int8 => Numbers::Int8 {
                 kernel: convolution.quantised_kernel("weight", channels),
                 bias: convolution.values("bias", &[outputs], [outputs]),
             },
-        }
+        };
+        Self { norm: Norm::load(norm, inputs, 4), convolution: numbers }
     }
 
     fn forward(&self, x: Tensor<5>, state: &mut StreamState) -> Tensor<5> {
-        match self {
-            Self::F32 { norm, convolution } => convolution.forward(norm.forward_silu(x), state),
-            Self::Int8 { norm, kernel, bias } => {
-                let frames = SiluFrames::normalize(x, norm.weight.clone());
+        match &self.convolution {
+            Numbers::F32(convolution) => convolution.forward(self.norm.forward_silu(x), state),
+            Numbers::Int8 { kernel, bias } => {
+                let frames = SiluFrames::normalize(x, self.norm.weight.clone());
                 let past = state.past_rounded(&frames);
                 kernels::causal_conv3d_int8(past.as_ref(), &frames, kernel, bias.clone())
             }
