@@ -14,7 +14,7 @@ pub(crate) use memory::{
 pub(crate) use operation::{Operation, is_cpu, run, supported, tracked_by_autodiff, untracked};
 pub(crate) use simd::vectorize;
 pub(crate) use table::{TableSums, column_sums};
-pub(crate) use tasks::EachTask;
+pub(crate) use tasks::{EachTask, parts};
 
 /// Rows of a token matrix that one task takes. Fixed, so that sums over rows are taken in the same
 /// order whatever the number of threads.

@@ -11,7 +11,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::{
-    self, EachTask, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, read, tensor,
+    self, EachTask, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, parts, read, tensor,
     transpose_strided, uninit, values,
 };
 use crate::packing::repeat_rows;
@@ -118,9 +118,8 @@ fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]
     let [block, width] = sides_of_task(n, outputs);
     let mut y = uninit(n * outputs);
     let shared = SharedMut::new(&mut y);
-    let starts = |len: usize, step: usize| (0..len).step_by(step).map(move |start| start..len.min(start + step));
     let tasks: Vec<_> =
-        starts(n, block).flat_map(|rows| starts(outputs, width).map(move |columns| (rows.clone(), columns))).collect();
+        parts(n, block).flat_map(|rows| parts(outputs, width).map(move |columns| (rows.clone(), columns))).collect();
     tasks.into_par_iter().each_task(|(rows, columns)| {
         let x = Matrix::new(&x[rows.start * inputs..rows.end * inputs], rows.len(), inputs);
         let weight = weight.get(columns.start..).unwrap_or_default();

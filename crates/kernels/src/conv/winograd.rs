@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use super::frames::Frames;
 use crate::cpu::simd::{Lanes, WIDTH};
-use crate::cpu::{EachTask, Matrix, MatrixMut, SharedMut, Write, multiply, uninit, vectorize};
+use crate::cpu::{EachTask, Matrix, MatrixMut, SharedMut, Write, multiply, parts, uninit, vectorize};
 
 /// Outputs along the side of a tile.
 const OUT: usize = 4;
@@ -86,9 +86,8 @@ pub(super) fn convolve(shape: &Shape, frames: Frames<'_>, weight: &[f32], bias: 
     let mut y = uninit(shape.batch * shape.frames_out * shape.height * shape.width * shape.outputs);
     let shared = SharedMut::new(&mut y);
     let (tiles, step) = (shape.tiles(), shape.tiles_per_task());
-    let starts = (0..tiles).step_by(step).map(|start| start..tiles.min(start + step));
     let tasks: Vec<(usize, Range<usize>)> =
-        (0..shape.batch).flat_map(|sample| starts.clone().map(move |tiles| (sample, tiles))).collect();
+        (0..shape.batch).flat_map(|sample| parts(tiles, step).map(move |tiles| (sample, tiles))).collect();
     tasks.into_par_iter().each_task(|(sample, tiles)| {
         let rows_in = shape.frames_in * tiles.len();
         let rows_out = shape.frames_out * tiles.len();

@@ -1,6 +1,13 @@
 //! Tasks that threads share out one by one.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
+
+/// The parts of `0..len`, each of `step` but for the last.
+pub(crate) fn parts(len: usize, step: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    (0..len).step_by(step).map(move |start| start..len.min(start + step))
+}
 
 /// A parallel loop over tasks, each of which is worth handing out.
 ///

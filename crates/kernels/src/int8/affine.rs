@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::dot::{self, BLOCK, Dot, GROUP, LANES, ROWS, Strip, Sums, Work};
 use super::{Packed, quantise::quantise};
 use crate::activation::gelu_value;
-use crate::cpu::{EachTask, SharedMut, simd::Fma, uninit, vectorize};
+use crate::cpu::{EachTask, SharedMut, parts, simd::Fma, uninit, vectorize};
 
 /// Rows, at most, and panels of a task: its activations and sums stay in the second cache.
 const TASK_ROWS: usize = 72 * ROWS;
@@ -49,8 +49,7 @@ impl Work for Affine<'_> {
             biases[..bias.len()].copy_from_slice(bias);
         }
         let rows = y.len() / weight.outputs.max(1);
-        for start in (0..rows).step_by(CHUNK) {
-            let rows = start..rows.min(start + CHUNK);
+        for rows in parts(rows, CHUNK) {
             let x = &x[rows.start * weight.inputs..rows.end * weight.inputs];
             let y = &mut y[rows.start * weight.outputs..rows.end * weight.outputs];
             // SAFETY: by the caller's promise.
@@ -67,9 +66,8 @@ unsafe fn chunk<D: Dot>(x: &[f32], weight: &Packed, (biases, activation): (&[f32
     let (rows, panels) = (y.len() / weight.outputs, weight.outputs.div_ceil(LANES));
     let (activations, scales) = activations::<D>(x, [rows, weight.inputs]);
     let shared = SharedMut::new(y);
-    let starts = |len: usize, step: usize| (0..len).step_by(step).map(move |start| start..len.min(start + step));
-    let tasks: Vec<_> = starts(rows, rows_per_task(rows))
-        .flat_map(|rows| starts(panels, TASK_PANELS).map(move |panels| (rows.clone(), panels)))
+    let tasks: Vec<_> = parts(rows, rows_per_task(rows))
+        .flat_map(|rows| parts(panels, TASK_PANELS).map(move |panels| (rows.clone(), panels)))
         .collect();
     tasks.into_par_iter().each_task(|(rows, panels)| {
         // SAFETY: by the caller's promise.

@@ -25,7 +25,7 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::dot::{Dot, GROUP, Instructions, Work};
-use crate::cpu::{self, EachTask, Operation, SharedMut, read, tensor, uninit, values, vectorize};
+use crate::cpu::{self, EachTask, Operation, SharedMut, parts, read, tensor, uninit, values, vectorize};
 pub use frames::SiluFrames;
 use frames::{Frame, MARGIN, columns};
 pub use kernel::QuantisedKernel;
@@ -116,9 +116,8 @@ impl Work for Convolve<'_> {
         let (num_frames, panels) = (seen.len() - num_past, weight.scales.len() / OUTPUTS);
         let biases: Vec<_> = (0..num_frames).map(|frame| weight.biases(bias, num_past + frame)).collect();
         let step = (TASK_POSITIONS / w.max(1)).clamp(1, h.max(1));
-        let tasks = (0..b * num_frames).flat_map(|index| (0..h).step_by(step).map(move |line| (index, line)));
-        let tasks = tasks.flat_map(|(index, line)| {
-            let lines = line..h.min(line + step);
+        let tasks = (0..b * num_frames).flat_map(|index| parts(h, step).map(move |lines| (index, lines)));
+        let tasks = tasks.flat_map(|(index, lines)| {
             let (clip, frame) = (index / num_frames, index % num_frames);
             (0..panels).map(move |panel| Task { clip, frame, lines: lines.clone(), panel })
         });
