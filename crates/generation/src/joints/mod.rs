@@ -14,6 +14,7 @@ mod step;
 
 use std::collections::VecDeque;
 
+use models::autoencoder::TEMPORAL_FACTOR;
 use step::Step;
 use video::{Frame, VideoError};
 
@@ -35,6 +36,11 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
+    /// That of a frame by its number among those of a video, or of what a part makes.
+    pub(crate) const fn made(part: usize, frame: usize) -> Self {
+        Self::Made { part, latent_frame: frame.div_ceil(TEMPORAL_FACTOR) }
+    }
+
     /// Whether frames of the two were made, or given, as one.
     fn is_one_with(self, other: Self) -> bool {
         let part = |origin| match origin {

@@ -33,7 +33,7 @@ impl LongVideo {
         progress: &mut dyn Progress,
     ) -> Result<(), GenerationError> {
         let mut stream = generator.frame_stream();
-        let (mut joints, mut number) = (Joints::default(), 0_usize);
+        let (mut joints, mut number) = (Joints::default(), 0);
         let mut before: Option<WindowLatents> = None;
         let mut done = 0;
         for (index, window) in self.windows.iter().enumerate() {
@@ -53,7 +53,7 @@ impl LongVideo {
                 }
             };
             let mut join = |frame| {
-                let origin = Origin::Made { part: index, latent_frame: number.div_ceil(TEMPORAL_FACTOR) };
+                let origin = Origin::made(index, number);
                 number += 1;
                 joints.add((origin, frame), sink)
             };

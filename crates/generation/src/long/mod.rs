@@ -19,7 +19,7 @@ mod partial;
 pub mod windows;
 
 use diffusion::Sigma;
-use models::autoencoder::TEMPORAL_FACTOR;
+use models::autoencoder::{TEMPORAL_FACTOR, frames_from_latent_frames};
 use video::{FrameRate, Resolution};
 
 pub use carried::{Carried, WindowLatents};
@@ -124,10 +124,9 @@ impl LongVideo {
 
     /// The frames at which windows begin, but for the first.
     pub fn joints(&self) -> impl Iterator<Item = usize> {
-        // The first latent frame stands for one frame, all others for four.
         let ends = self.windows.iter().scan(0, |latent_frames, window| {
             *latent_frames += window.new;
-            Some((*latent_frames - 1) * TEMPORAL_FACTOR + 1)
+            Some(frames_from_latent_frames(*latent_frames))
         });
         ends.take(self.windows.len() - 1)
     }

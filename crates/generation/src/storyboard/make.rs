@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use burn::tensor::Tensor;
-use models::autoencoder::TEMPORAL_FACTOR;
 use video::{Frame, VideoError};
 
 use super::{
@@ -46,10 +45,10 @@ impl Storyboard {
                 })?,
                 Shot::Made(shot) => {
                     let latents = shot.sample(generator, &told, (part_seed(seed, index), progress))?;
-                    let (mut number, mut taken) = (0_usize, shot.taken.iter().peekable());
+                    let (mut number, mut taken) = (0, shot.taken.iter().peekable());
                     let mut add = |frame| {
                         let is_taken = taken.next_if_eq(&&number).is_some();
-                        let origin = Origin::Made { part: index, latent_frame: number.div_ceil(TEMPORAL_FACTOR) };
+                        let origin = Origin::made(index, number);
                         number += 1;
                         if !is_taken {
                             return Ok(());

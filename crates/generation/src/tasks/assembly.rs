@@ -1,6 +1,5 @@
 //! The order of a finished video: frames as they came, and frames that were made.
 
-use models::autoencoder::TEMPORAL_FACTOR;
 use video::{Frame, VideoError};
 
 use crate::joints::Origin;
@@ -73,8 +72,7 @@ impl<'a> Assembly<'a> {
                             None => finished.insert((self.finish)(number, frame.clone())?),
                             Some(frame) => frame,
                         };
-                        let origin = Origin::Made { part: 0, latent_frame: number.div_ceil(TEMPORAL_FACTOR) };
-                        write((origin, frame.clone()))?;
+                        write((Origin::made(0, number), frame.clone()))?;
                         self.written += 1;
                     }
                     if self.written < numbers.len() {
