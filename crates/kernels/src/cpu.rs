@@ -9,9 +9,9 @@ pub(crate) mod tasks;
 
 pub(crate) use matrix::{Matrix, MatrixMut, Write, multiply, transpose_strided};
 pub(crate) use memory::{
-    SharedMut, dims, own_values, read, scratch, sum_in_order, tensor, uninit, values, with_layout_of,
+    SharedMut, dims, fetch_for_writing, own_values, read, scratch, sum_in_order, tensor, uninit, values, with_layout_of,
 };
-pub(crate) use operation::{Operation, is_cpu, run, supported, tracked_by_autodiff, untracked};
+pub(crate) use operation::{Operation, is_cpu, run, supported, tracked_by_autodiff, untracked, without_gradient};
 pub(crate) use simd::vectorize;
 pub(crate) use table::{TableSums, column_sums};
 pub(crate) use tasks::{EachTask, parts};

@@ -47,8 +47,8 @@ use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use crate::cpu::{self, Operation, dims, read, tensor, tracked_by_autodiff, uninit, values};
-use affine::{Activation, Affine};
+use crate::cpu::{self, dims, parts, read, tensor, tracked_by_autodiff, uninit, values, without_gradient};
+use affine::{Activation, Affine, Layer};
 use dot::{GROUP, Instructions, LANES, Weights};
 
 /// Most inputs whose products surely fit into a sum of 32 bits.
@@ -136,11 +136,8 @@ impl Packed {
     }
 }
 
-/// Of so many rows those that are multiplied at once. Where a wide result is soon made narrow again, there need be no more
-/// of it.
-pub fn rows_at_once(rows: usize) -> usize {
-    affine::rows_per_task(rows).max(1)
-}
+/// A linear layer in 8 bits: its weight, and its bias `[Out]`.
+pub type LayerInt8<'a> = (&'a QuantisedWeight, Option<Tensor<1>>);
 
 /// Multiplies every row by a matrix in 8 bits and adds a bias. Nothing can be differentiated.
 ///
@@ -151,42 +148,99 @@ pub fn rows_at_once(rows: usize) -> usize {
 /// # Shapes  x `[N, In]`, bias `[Out]` → `[N, Out]`
 /// # Panics  when the shapes do not fit together, or a gradient is asked of x or bias
 pub fn linear_int8(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>) -> Tensor<2> {
-    activated(x, weight, bias, Activation::Identity)
+    let [y] = linears_int8(x, [(weight, bias)]);
+    y
 }
 
-/// [`gelu`](crate::gelu()) of [`linear_int8`], in one pass.
+/// [`linear_int8`] of the same x with several layers: it is rounded once.
 ///
-/// # Shapes  x `[N, In]`, bias `[Out]` → `[N, Out]`
+/// # Shapes  x `[N, In]` → `[N, Out]` each
 /// # Panics  as [`linear_int8`]
-pub fn linear_gelu_int8(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>) -> Tensor<2> {
-    activated(x, weight, bias, Activation::Gelu)
+pub fn linears_int8<const N: usize>(x: Tensor<2>, layers: [LayerInt8<'_>; N]) -> [Tensor<2>; N] {
+    for layer in &layers {
+        check(x.dims()[1], layer);
+    }
+    if !layers.iter().all(|(_, bias)| is_fused(&x, bias)) {
+        return layers.map(|(weight, bias)| composite(x.clone(), weight, bias));
+    }
+    let x = read(untracked(x));
+    let [rows, _] = dims(&x);
+    let biases = layers.each_ref().map(|(_, bias)| bias.clone().map(untracked).map(read));
+    let mut outputs = layers.each_ref().map(|(weight, _)| {
+        let columns = weight.packed.outputs;
+        (columns, uninit(rows * columns))
+    });
+    let multiplied = layers.iter().zip(&biases).zip(&mut outputs).map(|(((weight, _), bias), (_, y))| Layer {
+        weight: &weight.packed,
+        bias: bias.as_ref().map(values),
+        activation: Activation::Identity,
+        y,
+    });
+    Instructions::best().run(Affine { rows, x: values(&x), layers: multiplied.collect() });
+    outputs.map(|(columns, y)| Tensor::from_dispatch(without_gradient(tensor(y, [rows, columns]))))
 }
 
-fn activated(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>, activation: Activation) -> Tensor<2> {
-    let ([_, inputs], [expected, outputs]) = (x.dims(), weight.dims());
+/// [`linear_int8`], [`gelu`](crate::gelu()), and [`linear_int8`] again, for some rows after others: of the hidden layer no more is
+/// there at a time than is multiplied at once.
+///
+/// # Shapes  x `[N, In]` → `[N, Out]`
+/// # Panics  as [`linear_int8`]
+pub fn feed_forward_int8(x: Tensor<2>, [up, down]: [LayerInt8<'_>; 2]) -> Tensor<2> {
+    check(check(x.dims()[1], &up), &down);
+    if !is_fused(&x, &up.1) || !is_fused(&x, &down.1) {
+        return composite(crate::gelu(composite(x, up.0, up.1)), down.0, down.1);
+    }
+    let x = read(untracked(x));
+    let [rows, inputs] = dims(&x);
+    let [(up, up_bias), (down, down_bias)] =
+        [up, down].map(|(weight, bias)| (&*weight.packed, bias.map(untracked).map(read)));
+    let step = rows_at_once(rows);
+    let mut hidden = uninit(step.min(rows) * up.outputs);
+    let mut y = uninit(rows * down.outputs);
+    for part in parts(rows, step) {
+        let rows = part.len();
+        let hidden = &mut hidden[..rows * up.outputs];
+        let bias = up_bias.as_ref().map(values);
+        let layer = Layer { weight: up, bias, activation: Activation::Gelu, y: &mut *hidden };
+        let x = &values(&x)[part.start * inputs..part.end * inputs];
+        Instructions::best().run(Affine { rows, x, layers: vec![layer] });
+        let y = &mut y[part.start * down.outputs..part.end * down.outputs];
+        let bias = down_bias.as_ref().map(values);
+        let layer = Layer { weight: down, bias, activation: Activation::Identity, y };
+        Instructions::best().run(Affine { rows, x: hidden, layers: vec![layer] });
+    }
+    Tensor::from_dispatch(without_gradient(tensor(y, [rows, down.outputs])))
+}
+
+/// Of so many rows those whose hidden layer is there at the same time in [`feed_forward_int8`].
+pub fn rows_at_once(rows: usize) -> usize {
+    affine::rows_per_task(rows).max(1)
+}
+
+/// Whether a layer takes so many inputs, and its outputs.
+fn check(inputs: usize, (weight, bias): &LayerInt8<'_>) -> usize {
+    let [expected, outputs] = weight.dims();
     assert_eq!(inputs, expected, "linear_int8: x has {inputs} columns, but weight has {expected} inputs");
     if let Some(bias) = &bias {
         let [length] = bias.dims();
         assert_eq!(length, outputs, "linear_int8: bias has {length} entries, but weight has {outputs} outputs");
     }
-    if !cpu::supported(&x) || !bias.as_ref().is_none_or(cpu::supported) {
-        let y = composite(x, weight, bias);
-        return match activation {
-            Activation::Identity => y,
-            Activation::Gelu => crate::gelu(y),
-        };
-    }
-    let (x, bias) = (x.into_dispatch(), bias.map(Tensor::into_dispatch));
-    let tracked = tracked_by_autodiff(&x) || bias.as_ref().is_some_and(tracked_by_autodiff);
+    outputs
+}
+
+/// Whether the operands are on the CPU.
+fn is_fused(x: &Tensor<2>, bias: &Option<Tensor<1>>) -> bool {
+    cpu::supported(x) && bias.as_ref().is_none_or(cpu::supported)
+}
+
+/// What the CPU holds of a tensor.
+fn untracked<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
+    let tensor = tensor.into_dispatch();
     assert!(
-        !tracked,
+        !tracked_by_autodiff(&tensor),
         "linear_int8: numbers in 8 bits have no gradient; call `linear`, or take x and bias off autodiff"
     );
-    let layer = Layer { weight: weight.clone(), activation };
-    Tensor::from_dispatch(match bias {
-        Some(bias) => cpu::run(layer, [x, bias]),
-        None => cpu::run(layer, [x]),
-    })
+    cpu::untracked(tensor)
 }
 
 /// The meaning of [`linear_int8`] in burn's operations.
@@ -197,45 +251,4 @@ pub fn composite(x: Tensor<2>, weight: &QuantisedWeight, bias: Option<Tensor<1>>
     // A row of zeros has no scale.
     let divisor = scale.clone() + scale.clone().equal_elem(0.0).float();
     crate::linear((x / divisor).round() * scale, matrix, bias)
-}
-
-#[derive(Debug, Clone)]
-struct Layer {
-    weight: QuantisedWeight,
-    activation: Activation,
-}
-
-impl Layer {
-    fn forward(&self, x: FlexTensor, bias: Option<&[f32]>) -> FlexTensor {
-        let x = read(x);
-        let ([n, _], [_, outputs]) = (dims(&x), self.weight.dims());
-        let mut y = uninit(n * outputs);
-        let (weight, activation) = (&*self.weight.packed, self.activation);
-        Instructions::best().run(Affine { x: values(&x), weight, bias, activation, y: &mut y });
-        tensor(y, [n, outputs])
-    }
-}
-
-impl Operation<1> for Layer {
-    type Saved = ();
-
-    fn forward(&self, [x]: [FlexTensor; 1]) -> (FlexTensor, ()) {
-        (self.forward(x, None), ())
-    }
-
-    fn backward(&self, (): (), _: FlexTensor, _: [bool; 1]) -> [Option<FlexTensor>; 1] {
-        unreachable!("no tracked tensor comes here")
-    }
-}
-
-impl Operation<2> for Layer {
-    type Saved = ();
-
-    fn forward(&self, [x, bias]: [FlexTensor; 2]) -> (FlexTensor, ()) {
-        (self.forward(x, Some(values(&read(bias)))), ())
-    }
-
-    fn backward(&self, (): (), _: FlexTensor, _: [bool; 2]) -> [Option<FlexTensor>; 2] {
-        unreachable!("no tracked tensor comes here")
-    }
 }

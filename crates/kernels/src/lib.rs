@@ -60,7 +60,8 @@ pub use attention::{Attention, attention};
 pub use conv::{CausalConv3d, causal_conv3d, causal_conv3d_behind};
 pub use head_norm::{HeadNormRotary, Rotary, head_norm_rotary};
 pub use int8::{
-    QuantisedKernel, QuantisedWeight, SiluFrames, attention_int8, causal_conv3d_int8, linear_gelu_int8, linear_int8,
+    LayerInt8, QuantisedKernel, QuantisedWeight, SiluFrames, attention_int8, causal_conv3d_int8, feed_forward_int8,
+    linear_int8, linears_int8,
 };
 pub use linear::linear;
 pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};

@@ -3,7 +3,8 @@
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use kernels::{
-    Attention, QuantisedWeight, Segments, attention, attention_int8, gelu, int8, linear_gelu_int8, linear_int8,
+    Attention, QuantisedWeight, Segments, attention, attention_int8, feed_forward_int8, gelu, int8, linear_int8,
+    linears_int8,
 };
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
@@ -23,6 +24,13 @@ fn rows(values: Vec<f32>, inputs: usize) -> Tensor<2> {
 fn weight(rows: &[f32], inputs: usize) -> QuantisedWeight {
     let fill = |output: usize, row: &mut [f32]| row.copy_from_slice(&rows[output * inputs..][..inputs]);
     QuantisedWeight::new([inputs, rows.len() / inputs], fill)
+}
+
+/// A layer at random.
+fn layer(inputs: usize, outputs: usize) -> (QuantisedWeight, Tensor<1>) {
+    let rows = values(random([outputs, inputs]));
+    let fill = |output: usize, row: &mut [f32]| row.copy_from_slice(&rows[output * inputs..][..inputs]);
+    (QuantisedWeight::new([inputs, outputs], fill), random([outputs]))
 }
 
 /// Half of a step of a row, the most by which rounding moves a number.
@@ -77,14 +85,26 @@ fn the_composite_means_the_same() {
 }
 
 #[test]
-fn an_activation_in_the_same_pass_is_the_one_that_follows() {
-    for (n, inputs, outputs) in [(1, 3, 5), (400, 40, 70), (2000, 8, 64), (3, 0, 2), (0, 4, 33)] {
-        let (x, weight) = (random([n, inputs]), weight(&values(random([outputs, inputs])), inputs.max(1)));
-        let weight = if inputs == 0 { QuantisedWeight::new([0, outputs], |_, _| {}) } else { weight };
-        let bias = random([outputs]);
-        let fused = values(linear_gelu_int8(x.clone(), &weight, Some(bias.clone())));
-        let apart = values(gelu(linear_int8(x, &weight, Some(bias))));
-        assert!(fused == apart, "{n}×{inputs}→{outputs}");
+fn layers_that_share_their_input_are_the_layers_one_by_one() {
+    for (n, inputs) in [(1, 3), (400, 40), (2000, 8), (3, 0), (0, 4)] {
+        let (x, layers) = (random([n, inputs]), [5, 130, 64].map(|outputs| layer(inputs, outputs)));
+        let together = linears_int8(x.clone(), layers.each_ref().map(|(weight, bias)| (weight, Some(bias.clone()))));
+        for (together, (weight, bias)) in together.into_iter().zip(&layers) {
+            assert_eq!(together.dims(), [n, bias.dims()[0]]);
+            assert!(values(together) == values(linear_int8(x.clone(), weight, Some(bias.clone()))), "{n}×{inputs}");
+        }
+    }
+}
+
+#[test]
+fn a_hidden_layer_in_parts_is_the_whole_one() {
+    for (n, inputs, hidden, outputs) in [(1, 3, 5, 2), (400, 40, 70, 64), (2000, 8, 64, 9), (3, 0, 2, 5), (0, 4, 33, 1)]
+    {
+        let (x, up, down) = (random([n, inputs]), layer(inputs, hidden), layer(hidden, outputs));
+        let fused = feed_forward_int8(x.clone(), [(&up.0, Some(up.1.clone())), (&down.0, Some(down.1.clone()))]);
+        let apart = linear_int8(gelu(linear_int8(x, &up.0, Some(up.1))), &down.0, Some(down.1));
+        assert_eq!(fused.dims(), [n, outputs]);
+        assert!(values(fused) == values(apart), "{n}×{inputs}→{hidden}→{outputs}");
     }
 }
 

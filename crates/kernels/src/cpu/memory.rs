@@ -65,6 +65,23 @@ pub(crate) fn uninit<T: Pod>(len: usize) -> Vec<T> {
     values
 }
 
+/// Asks for the memory that will soon be written, so that it is near by then.
+#[inline(always)]
+pub(crate) fn fetch_for_writing(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+        /// Values of a line of the cache.
+        const LINE: usize = 16;
+        for line in values.chunks(LINE) {
+            // SAFETY: every such processor has the instruction, and it may be given any address.
+            unsafe { _mm_prefetch::<_MM_HINT_ET0>(line.as_ptr().cast()) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
 /// Lends `len` values of the thread's own scratch space, with whatever stood there before.
 ///
 /// `body` must not enter rayon: a stolen task would ask for the same space.

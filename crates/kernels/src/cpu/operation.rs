@@ -62,13 +62,17 @@ pub(crate) fn tracked_by_autodiff(tensor: &DispatchTensor) -> bool {
 /// # Panics  when an input is not [`supported`]
 pub(crate) fn run<O: Operation<N>, const N: usize>(operation: O, inputs: [DispatchTensor; N]) -> DispatchTensor {
     let context = inputs.iter().fold(DispatchAutodiffContext::Disabled, |context, input| context.merge(input.autodiff));
-    let kind = if context == DispatchAutodiffContext::Disabled {
-        DispatchTensorKind::Flex(BackendTensor::Float(operation.infer(inputs.map(untracked))))
-    } else {
-        let output = record(operation, inputs.map(tracked));
-        DispatchTensorKind::Autodiff(Box::new(DispatchTensorKind::Flex(BackendTensor::Autodiff(output))))
-    };
-    DispatchTensor { kind, autodiff: context }
+    if context == DispatchAutodiffContext::Disabled {
+        return without_gradient(operation.infer(inputs.map(untracked)));
+    }
+    let output = DispatchTensorKind::Flex(BackendTensor::Autodiff(record(operation, inputs.map(tracked))));
+    DispatchTensor { kind: DispatchTensorKind::Autodiff(Box::new(output)), autodiff: context }
+}
+
+/// What an operation that has no gradient gives.
+pub(crate) fn without_gradient(output: FlexTensor) -> DispatchTensor {
+    let kind = DispatchTensorKind::Flex(BackendTensor::Float(output));
+    DispatchTensor { kind, autodiff: DispatchAutodiffContext::Disabled }
 }
 
 fn record<O: Operation<N>, const N: usize>(operation: O, inputs: [Tracked; N]) -> Tracked {

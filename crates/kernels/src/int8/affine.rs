@@ -1,23 +1,29 @@
 //! The affine map in 8 bits: how the work is cut up.
 
-use std::ops::Range;
+use std::{array, ops::Range};
 
 use rayon::prelude::*;
 
-use super::dot::{self, BLOCK, Dot, GROUP, LANES, ROWS, Strip, Sums, Work};
-use super::{Packed, quantise::quantise};
+use super::Packed;
+use super::dot::{self, Dot, GROUP, LANES, ROWS, Strip, Sums, Weights, Work};
 use crate::activation::gelu_value;
-use crate::cpu::{EachTask, SharedMut, parts, simd::Fma, uninit, vectorize};
+use crate::cpu::{EachTask, SharedMut, fetch_for_writing, parts, simd::Fma, uninit, vectorize};
 
-/// Rows, at most, and panels of a task: its activations and sums stay in the second cache.
+/// Rows of a task, at most.
 const TASK_ROWS: usize = 72 * ROWS;
-const TASK_PANELS: usize = 4;
+/// Bytes of a task's panels: they stay in the second cache, together with those that come next.
+const TASK_BYTES: usize = 1 << 19;
 /// Rows that are rounded before any is multiplied, so that they take little memory.
 const CHUNK: usize = 4 * TASK_ROWS;
 
-/// Rows of a task where there are so many: even shares of pairs of tiles.
+/// Rows of a task where there are so many: even shares.
 pub(super) fn rows_per_task(rows: usize) -> usize {
-    rows.div_ceil(rows.div_ceil(TASK_ROWS).max(1)).next_multiple_of(2 * ROWS)
+    rows.div_ceil(rows.div_ceil(TASK_ROWS).max(1)).next_multiple_of(ROWS)
+}
+
+/// Panels of a task, by the groups of each.
+fn panels_per_task(groups: usize) -> usize {
+    (TASK_BYTES / size_of::<Weights>() / groups.max(1)).clamp(1, 4)
 }
 
 /// What is done to an output before it is written.
@@ -27,15 +33,22 @@ pub(super) enum Activation {
     Gelu,
 }
 
-/// y = activation(x · weight + bias), row by row.
+/// y = activation(x · weight + bias), row by row, of as many layers as see the same x.
 pub(super) struct Affine<'a> {
-    /// `[N, In]`.
+    pub(super) rows: usize,
+    /// `[rows, In]`.
     pub(super) x: &'a [f32],
+    /// All of as many inputs.
+    pub(super) layers: Vec<Layer<'a>>,
+}
+
+/// One layer and where its outputs go.
+pub(super) struct Layer<'a> {
     pub(super) weight: &'a Packed,
     /// `[Out]`.
     pub(super) bias: Option<&'a [f32]>,
     pub(super) activation: Activation,
-    /// `[N, Out]`.
+    /// `[rows, Out]`.
     pub(super) y: &'a mut [f32],
 }
 
@@ -43,151 +56,143 @@ impl Work for Affine<'_> {
     type Output = ();
 
     unsafe fn with<D: Dot>(self) {
-        let Self { x, weight, bias, activation, y } = self;
-        let mut biases = vec![0.0; weight.scales.len()];
-        if let Some(bias) = bias {
-            biases[..bias.len()].copy_from_slice(bias);
-        }
-        let rows = y.len() / weight.outputs.max(1);
-        for rows in parts(rows, CHUNK) {
-            let x = &x[rows.start * weight.inputs..rows.end * weight.inputs];
-            let y = &mut y[rows.start * weight.outputs..rows.end * weight.outputs];
-            // SAFETY: by the caller's promise.
-            unsafe { chunk::<D>(x, weight, (&biases, activation), y) };
+        let layers = self.layers.into_iter().map(|Layer { weight, bias, activation, y }| {
+            let mut biases = vec![0.0; weight.scales.len()];
+            if let Some(bias) = bias {
+                biases[..bias.len()].copy_from_slice(bias);
+            }
+            (weight, biases, activation, SharedMut::new(y))
+        });
+        let layers: Vec<_> = layers.collect();
+        let Some(inputs) = layers.first().map(|(weight, ..)| weight.inputs) else { return };
+        let groups = inputs.div_ceil(GROUP);
+        for chunk in parts(self.rows, CHUNK) {
+            let (numbers, scales) =
+                rounded::<D>(&self.x[chunk.start * inputs..chunk.end * inputs], [chunk.len(), inputs]);
+            let rows = parts(chunk.len(), rows_per_task(chunk.len()));
+            let tasks: Vec<_> = layers
+                .iter()
+                .flat_map(|layer| rows.clone().map(move |rows| (layer, rows)))
+                .flat_map(|(layer, rows)| {
+                    let panels = parts(layer.0.outputs.div_ceil(LANES), panels_per_task(groups));
+                    panels.map(move |panels| (layer, rows.clone(), panels))
+                })
+                .collect();
+            tasks.into_par_iter().each_task(|((weight, biases, activation, y), rows, panels)| {
+                let padded = rows.len().next_multiple_of(ROWS);
+                let numbers = &numbers[rows.start * groups..][..padded * groups];
+                let task = Task { numbers, scales: &scales[rows.clone()], weight, biases, activation: *activation };
+                let first = chunk.start + rows.start;
+                // SAFETY: by the caller's promise, and since every task has rows and outputs of its own.
+                unsafe {
+                    task.multiply::<D>(panels, |row, outputs| {
+                        y.slice((first + row) * weight.outputs + outputs.start, outputs.len())
+                    });
+                }
+            });
         }
     }
 }
 
-/// The same for at most [`CHUNK`] rows, with a bias for every lane.
+/// Rounds rows.
 ///
-/// # Safety
-/// As for [`Dot::add`].
-unsafe fn chunk<D: Dot>(x: &[f32], weight: &Packed, (biases, activation): (&[f32], Activation), y: &mut [f32]) {
-    let (rows, panels) = (y.len() / weight.outputs, weight.outputs.div_ceil(LANES));
-    let (activations, scales) = activations::<D>(x, [rows, weight.inputs]);
-    let shared = SharedMut::new(y);
-    let tasks: Vec<_> = parts(rows, rows_per_task(rows))
-        .flat_map(|rows| parts(panels, TASK_PANELS).map(move |panels| (rows.clone(), panels)))
-        .collect();
-    tasks.into_par_iter().each_task(|(rows, panels)| {
-        // SAFETY: by the caller's promise.
-        let sums = unsafe { sums::<D>(&activations, weight, rows.clone(), panels.clone()) };
-        let (first, end) = (panels.start * LANES, weight.outputs.min(panels.end * LANES));
-        let finish = Finish {
-            sums: &sums,
-            scales: &scales[rows.clone()],
-            weight_scales: &weight.scales[first..],
-            biases: &biases[first..],
-            activation,
-        };
-        // SAFETY: every task has rows and outputs of its own.
-        finish.write(|row| unsafe { shared.slice((rows.start + row) * weight.outputs + first, end - first) });
-    });
-}
-
-/// Rounds rows, and lays them out in tiles.
-///
-/// # Shapes  → `[tiles, groups, ROWS]`, and a scale for each row
-fn activations<D: Dot>(x: &[f32], [rows, inputs]: [usize; 2]) -> (Vec<D::Group>, Vec<f32>) {
+/// # Shapes  → `[rows, groups]`, with zeros up to a multiple of [`ROWS`], and a scale for each row
+fn rounded<D: Dot>(x: &[f32], [rows, inputs]: [usize; 2]) -> (Vec<D::Group>, Vec<f32>) {
     let groups = inputs.div_ceil(GROUP);
     let mut out: Vec<D::Group> = uninit(rows.next_multiple_of(ROWS) * groups);
     let mut scales = vec![0.0; rows];
     if inputs == 0 {
         return (out, scales);
     }
-    let tiles = out.par_chunks_mut(groups * ROWS).zip(scales.par_chunks_mut(ROWS));
+    let (whole, padding) = out.split_at_mut(rows * groups);
+    padding.fill(D::Group::default());
+    let tiles = whole.par_chunks_mut(groups * ROWS).zip(scales.par_chunks_mut(ROWS));
     tiles.zip(x.par_chunks(ROWS * inputs)).for_each(|((tile, scales), x)| {
-        if scales.len() < ROWS {
-            tile.fill(D::Group::default());
-        }
         let mut numbers = vec![0i8; groups * GROUP];
-        for (row, (x, scale)) in x.chunks_exact(inputs).zip(scales).enumerate() {
-            *scale = quantise(x, &mut numbers[..inputs]);
-            dot::put_row::<D>(tile, row, &numbers);
+        for ((row, x), scale) in tile.chunks_exact_mut(groups).zip(x.chunks_exact(inputs)).zip(scales) {
+            *scale = dot::put_row::<D>(row, x, &mut numbers);
         }
     });
     (out, scales)
 }
 
-/// The sums of some rows and panels.
-///
-/// # Shapes  → `[panels, tiles · ROWS]`
-/// # Safety
-/// As for [`Dot::add`].
-unsafe fn sums<D: Dot>(
-    activations: &[D::Group],
-    weight: &Packed,
-    rows: Range<usize>,
-    panels: Range<usize>,
-) -> Vec<Sums> {
-    let groups = weight.inputs.div_ceil(GROUP);
-    let padded = rows.len().next_multiple_of(ROWS);
-    let activations = &activations[rows.start * groups..][..padded * groups];
-    let mut sums: Vec<Sums> = Vec::with_capacity(panels.len() * padded);
-    for panel in panels.clone() {
-        let start: Sums = std::array::from_fn(|lane| -D::EXCESS * weight.sums[panel * LANES + lane]);
-        sums.resize(sums.len() + padded, start);
-    }
-    for start in (0..groups).step_by(BLOCK) {
-        let range = start..groups.min(start + BLOCK);
-        let block = |panel: usize| weight.panel(panel).get(range.clone()).unwrap_or_default();
-        for (panel, sums) in panels.clone().zip(sums.chunks_exact_mut(padded)) {
-            let (next, range) = (block(panel + 1), range.clone());
-            // SAFETY: by the caller's promise.
-            unsafe { D::add(Strip { activations, groups, range, panel: block(panel), next, sums }) };
-        }
-    }
-    sums
-}
-
-/// The sums of a task, and what makes numbers of them.
-struct Finish<'a> {
-    /// `[panels, tiles · ROWS]`.
-    sums: &'a [Sums],
-    /// One for each row.
+/// Rows of a task, and what makes outputs of them.
+struct Task<'a, G> {
+    /// `[rows, groups]`, a multiple of [`ROWS`].
+    numbers: &'a [G],
+    /// One for each row, but for those that only fill up.
     scales: &'a [f32],
-    /// One for each lane, as the biases.
-    weight_scales: &'a [f32],
+    weight: &'a Packed,
+    /// One for each lane of every panel.
     biases: &'a [f32],
     activation: Activation,
 }
 
-impl Finish<'_> {
-    /// Writes each row's outputs to where `place` says.
-    fn write<'a>(&self, place: impl Fn(usize) -> &'a mut [f32]) {
+impl<G> Task<'_, G> {
+    /// Writes each row's outputs of some panels to where `place` says, strip by strip.
+    ///
+    /// # Safety
+    /// As for [`Dot::multiply`].
+    unsafe fn multiply<'a, D: Dot<Group = G>>(
+        &self,
+        panels: Range<usize>,
+        place: impl Fn(usize, Range<usize>) -> &'a mut [f32],
+    ) {
+        let rows = self.scales.len().next_multiple_of(ROWS);
+        let mut sums = vec![[0; LANES]; D::STRIP.min(rows)];
+        // A share of the panels after these with each strip.
+        let following: Vec<_> = panels.clone().map(|panel| self.weight.panel(panel + panels.len())).collect();
+        let strips = rows.div_ceil(D::STRIP);
+        for (index, strip) in parts(rows, D::STRIP).enumerate() {
+            let sums = &mut sums[..strip.len()];
+            for (panel, following) in panels.clone().zip(&following) {
+                let weights = self.weight.panel(panel);
+                let share = following.len().div_ceil(strips).max(1);
+                let next = following.chunks(share).nth(index).unwrap_or_default();
+                let lanes = panel * LANES..self.weight.outputs.min((panel + 1) * LANES);
+                let place = |row| place(row, lanes.clone());
+                let here = strip.start..strip.end.min(self.scales.len());
+                here.clone().for_each(|row| fetch_for_writing(place(row)));
+                let start = &array::from_fn(|lane| -D::EXCESS * self.weight.sums[panel * LANES + lane]);
+                let rows = &self.numbers[strip.start * weights.len()..strip.end * weights.len()];
+                // SAFETY: by the caller's promise.
+                unsafe { D::multiply(Strip { rows, panel: weights, start, next, sums: &mut *sums }) };
+                self.write(panel, (here, sums), place);
+            }
+        }
+    }
+
+    fn write<'a>(&self, panel: usize, (rows, sums): (Range<usize>, &[Sums]), place: impl Fn(usize) -> &'a mut [f32]) {
         vectorize(
             #[inline(always)]
             |fma| {
-                for row in 0..self.scales.len() {
-                    let (whole, rest) = place(row).as_chunks_mut::<LANES>();
-                    let panels = whole.len();
-                    for (panel, y) in whole.iter_mut().enumerate() {
-                        *y = self.outputs(row, panel, fma);
-                    }
-                    if !rest.is_empty() {
-                        rest.copy_from_slice(&self.outputs(row, panels, fma)[..rest.len()]);
+                for (row, sums) in rows.zip(sums) {
+                    let place = place(row);
+                    if let Some(place) = place.as_mut_array() {
+                        self.finish(panel, (row, sums), fma, place);
+                    } else {
+                        let mut outputs = [0.0; LANES];
+                        self.finish(panel, (row, sums), fma, &mut outputs);
+                        place.copy_from_slice(&outputs[..place.len()]);
                     }
                 }
             },
         );
     }
 
-    /// One row's outputs of one panel.
+    /// Makes one row's outputs of one panel.
     #[inline(always)]
-    fn outputs(&self, row: usize, panel: usize, fma: Fma) -> [f32; LANES] {
-        let sums = &self.sums[panel * self.scales.len().next_multiple_of(ROWS) + row];
-        let weight_scales = &self.weight_scales.as_chunks::<LANES>().0[panel];
+    fn finish(&self, panel: usize, (row, sums): (usize, &Sums), fma: Fma, outputs: &mut [f32; LANES]) {
+        let weight_scales = &self.weight.scales.as_chunks::<LANES>().0[panel];
         let biases = &self.biases.as_chunks::<LANES>().0[panel];
-        let mut outputs = [0.0; LANES];
         for lane in 0..LANES {
             outputs[lane] = sums[lane] as f32 * weight_scales[lane] * self.scales[row] + biases[lane];
         }
         if self.activation == Activation::Gelu {
-            for output in &mut outputs {
+            for output in outputs {
                 *output = gelu_value(*output, fma);
             }
         }
-        outputs
     }
 }
 
@@ -208,8 +213,10 @@ mod tests {
 
     fn product(instructions: Instructions, x: &[f32], weight: &QuantisedWeight) -> Vec<f32> {
         let [inputs, outputs] = weight.dims();
-        let mut y = vec![f32::NAN; x.len() / inputs * outputs];
-        instructions.run(Affine { x, weight: &weight.packed, bias: None, activation: Activation::Identity, y: &mut y });
+        let rows = x.len() / inputs;
+        let mut y = vec![f32::NAN; rows * outputs];
+        let layer = Layer { weight: &weight.packed, bias: None, activation: Activation::Identity, y: &mut y };
+        instructions.run(Affine { rows, x, layers: vec![layer] });
         y
     }
 

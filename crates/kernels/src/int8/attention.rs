@@ -11,16 +11,16 @@
 //! For S queries and K keys of a segment and all heads together (width D): 2·S·K·D operations for scores, 4·S·K·D with
 //! weights, and S·K exponentials a head. What a task holds, 256 bytes a key, stays in the second cache.
 
-use std::ops::Range;
+use std::{array, f32::consts::LOG2_E, ops::Range};
 
 use burn::tensor::Tensor;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::dot::{self, Dot, GROUP, Instructions, LANES, ROWS, Sums, Weights, Work};
+use super::dot::{self, Dot, GROUP, Instructions, LANES, ROWS, Strip, Sums, Weights, Work};
 use super::quantise::quantise;
-use crate::cpu::simd::exp;
-use crate::cpu::{self, EachTask, Operation, SharedMut, dims, read, tensor, uninit, values, vectorize};
+use crate::cpu::simd::Fma;
+use crate::cpu::{self, EachTask, Operation, SharedMut, dims, parts, read, tensor, uninit, values, vectorize};
 use crate::{Attention, Segments, attention::Columns};
 
 /// Most keys of a segment whose weighted values surely fit into a sum of 32 bits.
@@ -114,73 +114,95 @@ impl Work for Attend<'_> {
                 let rows = start..rows.end.min(start + LANES);
                 // SAFETY: by the caller's promise.
                 let attended = unsafe { memory.attend(columns, query, rows.clone(), head) };
-                for (lane, row) in rows.enumerate() {
+                let mut turned = uninit(rows.len() * columns.channels);
+                cpu::transpose_strided(attended.as_flattened(), [columns.channels, rows.len(), LANES], &mut turned);
+                for (row, turned) in rows.zip(turned.chunks_exact(columns.channels)) {
                     // SAFETY: each task has rows of a head of its own.
-                    let out = unsafe { shared.slice(columns.start(row, head), columns.channels) };
-                    out.iter_mut().zip(&attended).for_each(|(out, channel)| *out = channel[lane]);
+                    unsafe { shared.slice(columns.start(row, head), columns.channels) }.copy_from_slice(turned);
                 }
             });
         });
     }
 }
 
-/// Rounds rows that `fill` writes, and lays them out in tiles.
+/// Rounds rows that `fill` writes.
 ///
-/// # Shapes  → `[tiles, groups, ROWS]`, and a scale for each row
+/// # Shapes  → `[rows, groups]`, with zeros up to a multiple of [`ROWS`], and a scale for each row
 fn rounded<D: Dot>([rows, inputs]: [usize; 2], fill: impl Fn(usize, &mut [f32])) -> (Vec<D::Group>, Vec<f32>) {
     let groups = inputs.div_ceil(GROUP);
-    let mut tiles = vec![D::Group::default(); rows.next_multiple_of(ROWS) * groups];
+    let mut out = vec![D::Group::default(); rows.next_multiple_of(ROWS) * groups];
     let (mut row, mut numbers) = (vec![0.0; inputs], vec![0; groups * GROUP]);
     let scales = (0..rows).map(|index| {
         fill(index, &mut row);
-        let scale = quantise(&row, &mut numbers[..inputs]);
-        dot::put_row::<D>(&mut tiles[index / ROWS * groups * ROWS..][..groups * ROWS], index % ROWS, &numbers);
-        scale
+        dot::put_row::<D>(&mut out[index * groups..][..groups], &row, &mut numbers)
     });
     let scales = scales.collect();
-    (tiles, scales)
+    (out, scales)
 }
 
 /// The keys and values of one head of a segment.
 struct Memory<D: Dot> {
     count: usize,
-    /// `[key tiles, groups of channels, ROWS]`.
+    /// `[keys, groups of channels]`.
     keys: Vec<D::Group>,
-    /// One for each key; NaN where a key has a number that is not finite.
+    /// One for each key, whole groups; NaN where a key has a number that is not finite.
     key_scales: Vec<f32>,
-    /// `[channel tiles, groups of keys, ROWS]`.
+    /// Zero, or NaN where any of these is.
+    not_finite: f32,
+    /// `[channels, groups of keys]`, and one channel more that is 1 everywhere, so that it sums up the weights.
     values: Vec<D::Group>,
     /// One for each channel.
     value_scales: Vec<f32>,
 }
 
+/// What a 1 is in a channel of nothing but ones.
+const ONE: i32 = 127;
+
 impl<D: Dot> Memory<D> {
     fn new(columns: Columns, key: &[f32], value: &[f32], rows: Range<usize>, head: usize) -> Self {
         let (keys, key_scales) = Self::keys(columns, key, rows.clone(), head);
         let (values, value_scales) = Self::values(columns, value, rows.clone(), head);
-        Self { count: rows.len(), keys, key_scales, values, value_scales }
+        let not_finite = key_scales.iter().map(|scale| scale * 0.0).sum();
+        Self { count: rows.len(), keys, key_scales, not_finite, values, value_scales }
     }
 
     fn keys(columns: Columns, key: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
         let mut mean = vec![0.0; columns.channels];
-        for row in rows.clone() {
-            mean.iter_mut().zip(row_of(columns, key, row, head)).for_each(|(mean, value)| *mean += value);
-        }
+        vectorize(
+            #[inline(always)]
+            |_| {
+                for row in rows.clone() {
+                    for (mean, value) in mean.iter_mut().zip(row_of(columns, key, row, head)) {
+                        *mean += value;
+                    }
+                }
+            },
+        );
         mean.iter_mut().for_each(|mean| *mean /= rows.len() as f32);
-        rounded::<D>([rows.len(), columns.channels], |index, centred| {
-            let values = row_of(columns, key, rows.start + index, head).iter().zip(&mean);
-            centred.iter_mut().zip(values).for_each(|(centred, (value, mean))| *centred = value - mean);
-        })
+        let (keys, mut scales) = rounded::<D>([rows.len(), columns.channels], |index, centred| {
+            let values = row_of(columns, key, rows.start + index, head);
+            vectorize(
+                #[inline(always)]
+                |_| {
+                    for ((centred, value), mean) in centred.iter_mut().zip(values).zip(&mean) {
+                        *centred = value - mean;
+                    }
+                },
+            );
+        });
+        scales.resize(rows.len().next_multiple_of(GROUP), 0.0);
+        (keys, scales)
     }
 
     fn values(columns: Columns, value: &[f32], rows: Range<usize>, head: usize) -> (Vec<D::Group>, Vec<f32>) {
         let count = rows.len();
         // Each channel as a row.
-        let mut channels = vec![0.0; columns.channels * count];
+        let mut channels = vec![1.0; (columns.channels + 1) * count];
         let start = columns.start(rows.start, head);
         let values = value.get(start..).unwrap_or_default();
-        cpu::transpose_strided(values, [count, columns.channels, columns.width], &mut channels);
-        rounded::<D>([columns.channels, count], |index, channel| {
+        let transposed = &mut channels[..columns.channels * count];
+        cpu::transpose_strided(values, [count, columns.channels, columns.width], transposed);
+        rounded::<D>([columns.channels + 1, count], |index, channel| {
             channel.copy_from_slice(&channels[index * count..][..count]);
         })
     }
@@ -189,7 +211,7 @@ impl<D: Dot> Memory<D> {
     ///
     /// # Shapes  → `[Dh, LANES]`
     /// # Safety
-    /// As for [`Dot::add`].
+    /// As for [`Dot::multiply`].
     unsafe fn attend(&self, columns: Columns, query: &[f32], rows: Range<usize>, head: usize) -> Vec<[f32; LANES]> {
         if self.count == 0 {
             return vec![[0.0; LANES]; columns.channels];
@@ -203,35 +225,68 @@ impl<D: Dot> Memory<D> {
             start[lane] = -D::EXCESS * numbers.iter().map(|number| i32::from(*number)).sum::<i32>();
             dot::put_lane(&mut panel, lane, &numbers);
         }
-        let mut scores: Vec<Sums> = vec![start; self.count.next_multiple_of(ROWS)];
-        // SAFETY: by the caller's promise.
-        unsafe { dot::add::<D>(&self.keys, &panel, &mut scores) };
-        let weights = Halves::new(&scores[..self.count], &self.key_scales, scales.map(|scale| scale * columns.scale()));
+        // SAFETY: here and below by the caller's promise.
+        let products = unsafe { self.products(&panel, &start) };
+        let weights = products.weights(&self.key_scales, scales.map(|scale| scale * columns.scale()));
+        let not_finite = scales.map(|scale| scale * 0.0 + self.not_finite);
 
-        let [high, low] = [(&weights.high, weights.sums[0]), (&weights.low, weights.sums[1])].map(|(panel, sums)| {
-            let mut out: Vec<Sums> = vec![sums.map(|sum| -D::EXCESS * sum); columns.channels.next_multiple_of(ROWS)];
-            // SAFETY: by the caller's promise.
-            unsafe { dot::add::<D>(&self.values, bytemuck::cast_slice(panel), &mut out) };
+        let [high, low] = [&weights.high, &weights.low].map(|panel| {
+            let mut out: Vec<Sums> = uninit(self.value_scales.len().next_multiple_of(ROWS));
+            let panel = bytemuck::cast_slice(panel);
+            // SAFETY: as above.
+            unsafe { D::multiply(Strip { rows: &self.values, panel, start: &[0; LANES], next: &[], sums: &mut out }) };
             out
         });
+        let totals = [&high, &low].map(|sums| sums[columns.channels].map(|sum| sum / (ONE + D::EXCESS)));
         // What was not finite in a query or a key is so in all that they have a part in.
-        let inverse: [f32; LANES] = std::array::from_fn(|lane| {
-            let [high, low] = weights.sums.map(|sums| sums[lane]);
-            whole(high, low).recip() + weights.not_finite[lane]
+        let inverse: [f32; LANES] = array::from_fn(|lane| {
+            let [high, low] = totals.map(|totals| totals[lane]);
+            whole(high, low).recip() + not_finite[lane]
         });
         let mut out = vec![[0.0; LANES]; columns.channels];
         vectorize(
             #[inline(always)]
             |_| {
+                let excess = totals.map(|totals| totals.map(|total| D::EXCESS * total));
                 for (channel, out) in out.iter_mut().enumerate() {
                     let (high, low, scale) = (&high[channel], &low[channel], self.value_scales[channel]);
                     for lane in 0..LANES {
-                        out[lane] = whole(high[lane], low[lane]) * scale * inverse[lane];
+                        let sum = whole(high[lane] - excess[0][lane], low[lane] - excess[1][lane]);
+                        out[lane] = sum * scale * inverse[lane];
                     }
                 }
             },
         );
         out
+    }
+
+    /// Products of all keys with a panel of queries, with their highest found while they are near.
+    ///
+    /// # Safety
+    /// As for [`Dot::multiply`].
+    unsafe fn products(&self, panel: &[Weights], start: &Sums) -> Products {
+        let mut sums: Vec<Sums> = uninit(self.count.next_multiple_of(ROWS));
+        let mut highest = [f32::NEG_INFINITY; LANES];
+        for strip in parts(sums.len(), D::STRIP) {
+            let rows = &self.keys[strip.start * panel.len()..strip.end * panel.len()];
+            let sums = &mut sums[strip.clone()];
+            // SAFETY: by the caller's promise.
+            unsafe { D::multiply(Strip { rows, panel, start, next: &[], sums: &mut *sums }) };
+            let scales = &self.key_scales[strip.start..strip.end.min(self.count)];
+            vectorize(
+                #[inline(always)]
+                |_| {
+                    for (sums, scale) in sums.iter().zip(scales) {
+                        for lane in 0..LANES {
+                            let score = sums[lane] as f32 * scale;
+                            highest[lane] = if score > highest[lane] { score } else { highest[lane] };
+                        }
+                    }
+                },
+            );
+        }
+        sums.resize(self.key_scales.len(), [0; LANES]);
+        Products { sums, highest, count: self.count }
     }
 }
 
@@ -241,57 +296,99 @@ fn whole(high: i32, low: i32) -> f32 {
     high as f32 * (1 << HALF_BITS) as f32 + low as f32
 }
 
+/// Products of keys with some queries.
+struct Products {
+    /// `[keys]`, whole groups.
+    sums: Vec<Sums>,
+    /// The highest of a query, times its key's scale.
+    highest: [f32; LANES],
+    count: usize,
+}
+
 /// Weights of some queries in two halves.
 struct Halves {
     /// `[groups of keys]`: for each query four weights, the first in the lowest byte.
     high: Vec<[u32; LANES]>,
     low: Vec<[u32; LANES]>,
-    /// Of the high halves, and of the low.
-    sums: [[i32; LANES]; 2],
-    /// Zero, or NaN where a score was.
-    not_finite: [f32; LANES],
 }
 
-impl Halves {
-    /// Weights from the sums of products of each key, with the scales of keys and queries.
-    fn new(products: &[Sums], key_scales: &[f32], scales: [f32; LANES]) -> Self {
-        let groups = products.len().div_ceil(GROUP);
-        let (mut high, mut low) = (vec![[0u32; LANES]; groups], vec![[0u32; LANES]; groups]);
-        let (mut sums, mut not_finite) = ([[0; LANES]; 2], [0.0; LANES]);
+/// Queries whose weights are found at the same time.
+const SIDE_BY_SIDE: usize = 16;
+
+impl Products {
+    /// Weights, by the scales of keys and queries.
+    fn weights(&self, key_scales: &[f32], scales: [f32; LANES]) -> Halves {
+        let (sums, key_scales) = (self.sums.as_chunks::<GROUP>().0, key_scales.as_chunks::<GROUP>().0);
+        let (mut high, mut low) = (vec![[0u32; LANES]; sums.len()], vec![[0u32; LANES]; sums.len()]);
         vectorize(
             #[inline(always)]
             |fma| {
-                let mut highest = [f32::NEG_INFINITY; LANES];
-                let mut of_keys = 0.0;
-                for (products, scale) in products.iter().zip(key_scales) {
-                    of_keys += scale * 0.0;
-                    for lane in 0..LANES {
-                        let score = products[lane] as f32 * scale;
-                        highest[lane] = if score > highest[lane] { score } else { highest[lane] };
-                    }
-                }
-                for lane in 0..LANES {
-                    not_finite[lane] = scales[lane] * 0.0 + of_keys;
-                }
-                let keys = products.chunks(GROUP).zip(key_scales.chunks(GROUP));
-                for ((products, key_scales), (high, low)) in keys.zip(high.iter_mut().zip(low.iter_mut())) {
-                    for (index, (products, scale)) in products.iter().zip(key_scales).enumerate() {
-                        for lane in 0..LANES {
-                            let score = (products[lane] as f32 * scale - highest[lane]) * scales[lane];
-                            let number = (exp(score, fma) * HIGHEST + ROUNDER).to_bits();
-                            let (upper, lower) = (number >> HALF_BITS & 127, number & 127);
-                            high[lane] |= upper << (8 * index);
-                            low[lane] |= lower << (8 * index);
-                            sums[0][lane] += upper as i32;
-                            sums[1][lane] += lower as i32;
+                for first in (0..LANES).step_by(SIDE_BY_SIDE) {
+                    let highest: [f32; SIDE_BY_SIDE] = array::from_fn(|lane| self.highest[first + lane]);
+                    let scales: [f32; SIDE_BY_SIDE] = array::from_fn(|lane| scales[first + lane] * LOG2_E);
+                    let keys = sums.iter().zip(key_scales).zip(high.iter_mut().zip(low.iter_mut()));
+                    for ((sums, key_scales), (high, low)) in keys {
+                        for lane in 0..SIDE_BY_SIDE {
+                            let (mut upper, mut lower) = (0, 0);
+                            for key in 0..GROUP {
+                                let score = sums[key][first + lane] as f32 * key_scales[key] - highest[lane];
+                                let weight = power_of_two(score * scales[lane], fma);
+                                let number = fma.mul_add(weight, HIGHEST, ROUNDER).to_bits();
+                                upper |= (number >> HALF_BITS & 127) << (8 * key);
+                                lower |= (number & 127) << (8 * key);
+                            }
+                            (high[first + lane], low[first + lane]) = (upper, lower);
                         }
                     }
                 }
             },
         );
+        let unused = sums.len() * GROUP - self.count;
         for words in [&mut high, &mut low] {
+            if let Some(last) = words.last_mut() {
+                last.iter_mut().for_each(|word| *word &= u32::MAX >> (8 * unused));
+            }
             words.as_flattened_mut().iter_mut().for_each(|word| *word = word.to_le());
         }
-        Self { high, low, sums, not_finite }
+        Halves { high, low }
+    }
+}
+
+/// 2ˣ for x up to 0, with a relative error of at most 3e-6. Below −126 it gives what −126 does.
+///
+/// # Source  the polynomial: least largest relative error between −½ and ½, found by weighted least squares
+#[inline(always)]
+fn power_of_two(x: f32, fma: Fma) -> f32 {
+    /// Adding it rounds to a whole number, which then stands in the low bits.
+    const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³
+    let x = if x > -126.0 { x } else { -126.0 };
+    let shifted = x + ROUND;
+    let r = x - (shifted - ROUND);
+    let p = fma.mul_add(9.570_1e-3, r, 5.591_786e-2);
+    let p = fma.mul_add(p, r, 2.402_474_4e-1);
+    let p = fma.mul_add(p, r, 6.931_218e-1);
+    let p = fma.mul_add(p, r, 9.999_993e-1);
+    // Adding the whole number to the exponent multiplies by its power.
+    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_are_as_exact_as_weights_need() {
+        vectorize(
+            #[inline(always)]
+            |fma| {
+                for step in 0..126_000 {
+                    let x = step as f32 * -1e-3;
+                    let (ours, exact) = (f64::from(power_of_two(x, fma)), f64::from(x).exp2());
+                    assert!(((ours - exact) / exact).abs() < 3e-6, "2^{x} = {ours}, not {exact}");
+                }
+                assert!(power_of_two(-1e9, fma) < 2e-38);
+                assert_eq!((power_of_two(0.0, fma) * HIGHEST).round(), HIGHEST);
+            },
+        );
     }
 }

@@ -1,25 +1,25 @@
 //! Sums of products of 8 bits: how numbers lie side by side for them, which instructions take them, and the portable
 //! form.
 
-use std::ops::Range;
+use std::{array, ops::Range};
 
 use bytemuck::Pod;
 
 use super::conv::{self, Tap};
+use super::quantise::quantise;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
+use crate::cpu::{parts, vectorize};
 
 /// Inputs that lie side by side.
 pub(super) const GROUP: usize = 4;
 /// Outputs of a panel.
-pub(super) const LANES: usize = 32;
-/// Rows of a tile. With half of a panel they fill sixteen registers of 32 bytes with sums, and two tiles with a whole
-/// panel thirty-two of 64.
+pub(super) const LANES: usize = 64;
+/// Rows that are summed up together. With a whole panel their sums fill twenty-four registers of 64 bytes, with a quarter of
+/// one twelve of 32.
 pub(super) const ROWS: usize = 6;
-/// Groups that a strip sums at once: panel and tiles then nearly fill the fastest cache, with half of the panel widened.
-pub(super) const BLOCK: usize = 192;
 
-/// The groups of a tile's rows for one step, and their weights.
+/// One group of a panel.
 pub(super) type Weights = [i8; LANES * GROUP];
 /// Sums of a row's products with a panel.
 pub(super) type Sums = [i32; LANES];
@@ -30,80 +30,69 @@ pub(super) trait Dot {
     type Group: Pod + Default + Send + Sync;
     /// What a group's numbers are too large by.
     const EXCESS: i32;
+    /// Rows of a strip, a multiple of [`ROWS`]: as many as make good use of what is prepared for it.
+    const STRIP: usize;
 
     /// The group that stands for these numbers.
     fn group(numbers: [i8; GROUP]) -> Self::Group;
 
-    /// Adds the products of a strip to its sums.
+    /// Sums up the products of a strip.
     ///
     /// # Safety
     /// The processor must have the instructions that the implementation names.
-    unsafe fn add(strip: Strip<'_, Self::Group>);
+    unsafe fn multiply(strip: Strip<'_, Self::Group>);
 
     /// Adds what one tap of a convolution sees to its totals.
     ///
     /// # Safety
-    /// As for [`Self::add`].
+    /// As for [`Self::multiply`].
     unsafe fn add_tap(tap: Tap<'_>);
 }
 
-/// Some rows and one panel, over some of the inputs.
+/// Some rows, a multiple of [`ROWS`], and one panel.
 pub(super) struct Strip<'a, G> {
-    /// `[tiles, groups of the layer, ROWS]`.
-    pub(super) activations: &'a [G],
-    /// Groups of the layer.
-    pub(super) groups: usize,
-    /// Which of them.
-    pub(super) range: Range<usize>,
-    /// The same groups of the panel, at most [`BLOCK`].
+    /// `[rows, groups]`.
+    pub(super) rows: &'a [G],
+    /// `[groups]`.
     pub(super) panel: &'a [Weights],
-    /// What will be multiplied after it, which may be fetched from memory in the meantime.
+    /// What each row's sums begin with.
+    pub(super) start: &'a Sums,
+    /// What will be multiplied later, which may be fetched from memory in the meantime.
     pub(super) next: &'a [Weights],
-    /// `[tiles, ROWS]`.
+    /// `[rows]`, to be written.
     pub(super) sums: &'a mut [Sums],
 }
 
 impl<'a, G> Strip<'a, G> {
-    /// Number of tiles.
+    /// The groups in so many at a time; none at all are one time.
     #[inline(always)]
-    pub(super) fn tiles(&self) -> usize {
-        self.sums.len() / ROWS
+    pub(super) fn blocks(&self, groups: usize) -> impl Iterator<Item = Range<usize>> + use<G> {
+        let all = self.panel.len();
+        parts(all.max(1), groups).map(move |block| block.start..block.end.min(all))
     }
 
-    /// The groups of one tile.
+    /// The rows in [`ROWS`] at a time, of which only some groups, with their sums.
     #[inline(always)]
-    pub(super) fn tile(&self, index: usize) -> &'a [[G; ROWS]] {
-        let tile = &self.activations[index * self.groups * ROWS..][..self.groups * ROWS];
-        &tile.as_chunks().0[self.range.clone()]
-    }
-
-    /// The groups of one tile, and its sums.
-    #[inline(always)]
-    pub(super) fn tile_and_sums(&mut self, index: usize) -> (&'a [[G; ROWS]], &mut [Sums; ROWS]) {
-        (self.tile(index), &mut self.sums.as_chunks_mut().0[index])
+    pub(super) fn tiles(&mut self, groups: Range<usize>) -> impl Iterator<Item = ([&'a [G]; ROWS], &mut [Sums; ROWS])> {
+        let (rows, width) = (self.rows, self.panel.len());
+        let tile = move |index: usize| array::from_fn(|row| &rows[(index * ROWS + row) * width..][groups.clone()]);
+        self.sums.as_chunks_mut().0.iter_mut().enumerate().map(move |(index, sums)| (tile(index), sums))
     }
 }
 
-/// Adds the products of rows and one panel to their sums, block by block.
-///
-/// # Shapes  activations `[tiles, groups, ROWS]`, panel `[groups]`, sums `[tiles · ROWS]`
-/// # Safety
-/// As for [`Dot::add`].
-pub(super) unsafe fn add<D: Dot>(activations: &[D::Group], panel: &[Weights], sums: &mut [Sums]) {
-    let groups = panel.len();
-    for start in (0..groups).step_by(BLOCK) {
-        let range = start..groups.min(start + BLOCK);
-        let strip = Strip { activations, groups, panel: &panel[range.clone()], range, next: &[], sums: &mut *sums };
-        // SAFETY: by the caller's promise.
-        unsafe { D::add(strip) };
-    }
-}
-
-/// Puts a row's numbers, whole groups, into a tile of `[groups, ROWS]`.
-pub(super) fn put_row<D: Dot>(tile: &mut [D::Group], row: usize, numbers: &[i8]) {
-    for (place, group) in tile.as_chunks_mut::<ROWS>().0.iter_mut().zip(numbers.as_chunks().0) {
-        place[row] = D::group(*group);
-    }
+/// Rounds a row, puts it into its form for products, and returns its scale. `numbers` are room for whole groups, with zeros
+/// where there is no number.
+pub(super) fn put_row<D: Dot>(place: &mut [D::Group], row: &[f32], numbers: &mut [i8]) -> f32 {
+    let scale = quantise(row, &mut numbers[..row.len()]);
+    vectorize(
+        #[inline(always)]
+        |_| {
+            for (place, group) in place.iter_mut().zip(numbers.as_chunks().0) {
+                *place = D::group(*group);
+            }
+        },
+    );
+    scale
 }
 
 /// Puts an output's numbers, whole groups, into a panel.
@@ -119,17 +108,18 @@ pub(super) struct Portable;
 impl Dot for Portable {
     type Group = [i8; GROUP];
     const EXCESS: i32 = 0;
+    const STRIP: usize = ROWS;
 
     fn group(numbers: [i8; GROUP]) -> Self::Group {
         numbers
     }
 
-    unsafe fn add(mut strip: Strip<'_, Self::Group>) {
-        let panel = strip.panel;
-        for index in 0..strip.tiles() {
-            let (tile, sums) = strip.tile_and_sums(index);
-            for (groups, weights) in tile.iter().zip(panel) {
-                for (group, sums) in groups.iter().zip(&mut *sums) {
+    unsafe fn multiply(mut strip: Strip<'_, Self::Group>) {
+        let (panel, start) = (strip.panel, strip.start);
+        for (rows, sums) in strip.tiles(0..panel.len()) {
+            for (row, sums) in rows.into_iter().zip(sums) {
+                *sums = *start;
+                for (group, weights) in row.iter().zip(panel) {
                     for (sum, weights) in sums.iter_mut().zip(weights.as_chunks::<GROUP>().0) {
                         for (number, weight) in group.iter().zip(weights) {
                             *sum += i32::from(*number) * i32::from(*weight);
@@ -164,7 +154,7 @@ pub(super) trait Work {
     /// Does it.
     ///
     /// # Safety
-    /// As for [`Dot::add`].
+    /// As for [`Dot::multiply`].
     unsafe fn with<D: Dot>(self) -> Self::Output;
 }
 

@@ -97,31 +97,30 @@ impl Block {
         let x = x + self.attend_to_prompt(normed, context);
         let normed =
             kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(3), scale: part(4), rows });
-        let y = self.feed_forward(normed);
+        let y = BlockLinear::feed_forward([&self.up, &self.down], normed);
         kernels::gated_residual(GatedResidual { x, y, gate: part(5), rows })
     }
 
-    fn feed_forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let [tokens, _] = x.dims();
-        let chunks = x.split(self.attention.keys_and_values.precision.hidden_rows(tokens), 0).into_iter();
-        Tensor::cat(chunks.map(|x| self.down.forward(self.up.forward_gelu(x))).collect(), 0)
-    }
-
     fn attend(&self, x: Tensor<2>, context: &Context) -> Tensor<2> {
-        let rotary = Some(&context.rotary);
-        let query = self.attention.query(x.clone(), rotary);
-        let tokens = Tokens { values: x, segments: context.segments.clone() };
-        let attended = self.attention.keys_and_values.attend(query, &tokens, rotary, &context.segments);
-        self.attention.output.forward(attended)
+        let (rotary, segments) = (Some(&context.rotary), &context.segments);
+        let Projections { query, norm_query, keys_and_values, output } = &self.attention;
+        let [query, key, value] = BlockLinear::forward_all([query, &keys_and_values.key, &keys_and_values.value], x);
+        let query = normed(query, norm_query, rotary);
+        output.forward(keys_and_values.attend((query, segments), ([key, value], segments), rotary))
     }
 
     fn attend_to_prompt(&self, x: Tensor<2>, context: &Context) -> Tensor<2> {
-        let query = self.cross.query(x, None);
-        let mut attended = self.cross.keys_and_values.attend(query.clone(), &context.text, None, &context.segments);
+        let Projections { query, norm_query, keys_and_values, output } = &self.cross;
+        let query = normed(query.forward(x), norm_query, None);
+        let attend = |keys_and_values: &KeysAndValues, tokens: &Tokens| {
+            let seen = keys_and_values.of(tokens.values.clone());
+            keys_and_values.attend((query.clone(), &context.segments), (seen, &tokens.segments), None)
+        };
+        let mut attended = attend(keys_and_values, &context.text);
         if let (Some(image), Some(tokens)) = (&self.cross_image, &context.image) {
-            attended = attended + image.attend(query, tokens, None, &context.segments);
+            attended = attended + attend(image, tokens);
         }
-        self.cross.output.forward(attended)
+        output.forward(attended)
     }
 }
 
@@ -152,22 +151,21 @@ impl Loading<'_> {
     }
 }
 
-impl Projections {
-    fn query(&self, x: Tensor<2>, rotary: Option<&Rotary>) -> Tensor<2> {
-        normed(self.query.forward(x), &self.norm_query, rotary)
-    }
-}
-
 impl KeysAndValues {
-    fn attend(&self, query: Tensor<2>, tokens: &Tokens, rotary: Option<&Rotary>, segments: &Segments) -> Tensor<2> {
-        self.precision.attention(Attention {
-            query,
-            key: normed(self.key.forward(tokens.values.clone()), &self.norm_key, rotary),
-            value: self.value.forward(tokens.values.clone()),
-            heads: self.heads,
-            query_segments: segments,
-            key_segments: &tokens.segments,
-        })
+    /// The keys and values of some tokens.
+    fn of(&self, tokens: Tensor<2>) -> [Tensor<2>; 2] {
+        BlockLinear::forward_all([&self.key, &self.value], tokens)
+    }
+
+    /// What queries see of keys, which are yet to be normed, and of values.
+    fn attend(
+        &self,
+        (query, query_segments): (Tensor<2>, &Segments),
+        ([key, value], key_segments): ([Tensor<2>; 2], &Segments),
+        rotary: Option<&Rotary>,
+    ) -> Tensor<2> {
+        let key = normed(key, &self.norm_key, rotary);
+        self.precision.attention(Attention { query, key, value, heads: self.heads, query_segments, key_segments })
     }
 }
 

@@ -9,7 +9,7 @@ impl Precision {
     /// Of so many tokens those whose hidden layers are there at the same time: as few as keep all threads at work on whole products.
     pub(super) fn hidden_rows(self, tokens: usize) -> usize {
         match self {
-            Self::F32 => 2048,
+            Self::F32 => HIDDEN_ROWS,
             Self::Int8 => kernels::int8::rows_at_once(tokens),
         }
     }
@@ -22,6 +22,9 @@ impl Precision {
         }
     }
 }
+
+/// Tokens whose hidden layers are there at the same time, in 32 bits.
+const HIDDEN_ROWS: usize = 2048;
 
 /// Whether a tensor of the file belongs to a layer that may compute in 8 bits.
 pub(super) fn rounds(name: &str, shape: &[usize]) -> bool {
@@ -52,21 +55,40 @@ impl BlockLinear {
         }
     }
 
-    /// GELU of what the layer gives.
-    ///
-    /// # Shapes  x: `[N, in]` → `[N, out]`
-    pub(super) fn forward_gelu(&self, x: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::F32(linear) => kernels::gelu(linear.forward(x)),
-            Self::Int8 { weight, bias } => kernels::linear_gelu_int8(x, weight, Some(bias.clone())),
-        }
-    }
-
     /// # Shapes  x: `[N, in]` → `[N, out]`
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::F32(linear) => linear.forward(x),
             Self::Int8 { weight, bias } => kernels::linear_int8(x, weight, Some(bias.clone())),
+        }
+    }
+
+    /// What several layers make of the same x.
+    ///
+    /// # Shapes  x: `[N, in]` → `[N, out]` each
+    pub(super) fn forward_all<const N: usize>(layers: [&Self; N], x: Tensor<2>) -> [Tensor<2>; N] {
+        let rounded = layers.map(|layer| match layer {
+            Self::F32(_) => None,
+            Self::Int8 { weight, bias } => Some((weight, Some(bias.clone()))),
+        });
+        if rounded.iter().any(Option::is_none) {
+            return layers.map(|layer| layer.forward(x.clone()));
+        }
+        kernels::linears_int8(x, rounded.map(|layer| layer.expect("none is missing, as was just seen")))
+    }
+
+    /// Two layers with GELU between them.
+    ///
+    /// # Shapes  x: `[N, in]` → `[N, out]`
+    pub(super) fn feed_forward(layers: [&Self; 2], x: Tensor<2>) -> Tensor<2> {
+        match layers {
+            [Self::Int8 { weight: up, bias: up_bias }, Self::Int8 { weight: down, bias: down_bias }] => {
+                kernels::feed_forward_int8(x, [(up, Some(up_bias.clone())), (down, Some(down_bias.clone()))])
+            }
+            [up, down] => {
+                let chunks = x.split(HIDDEN_ROWS, 0).into_iter();
+                Tensor::cat(chunks.map(|x| down.forward(kernels::gelu(up.forward(x)))).collect(), 0)
+            }
         }
     }
 }
