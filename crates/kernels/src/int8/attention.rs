@@ -5,11 +5,11 @@
 //! keys. Weights are rounded to 14 bits, in two halves that are summed on their own: with 8 bits, all keys that have
 //! little weight each but much together would vanish beside a single strong one.
 //!
-//! Queries are the lanes of a panel, keys and channels the rows of tiles. So highest scores and sums of weights are
+//! Queries are the lanes of a panel, keys and channels the rows. So highest scores and sums of weights are
 //! taken lane by lane, and weights of four keys come to lie side by side without being moved.
 //!
 //! For S queries and K keys of a segment and all heads together (width D): 2·S·K·D operations for scores, 4·S·K·D with
-//! weights, and S·K exponentials a head. What a task holds, 256 bytes a key, stays in the second cache.
+//! weights, and S·K exponentials a head. What a task holds, 512 bytes a key, stays in the second cache.
 
 use std::{array, f32::consts::LOG2_E, ops::Range};
 
