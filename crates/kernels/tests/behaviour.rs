@@ -1,13 +1,13 @@
 //! What the operations promise beyond their numbers: empty segments, views, threads, refusals.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic, and is not documented item by item")]
 
-use burn::tensor::{Device, Distribution, Int, Tensor};
+mod support;
+
+use burn::tensor::{Device, Int, Tensor};
 use kernels::*;
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
-    let device = Device::default();
-    device.seed(7);
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &device.autodiff())
+    support::random(shape, &Device::default().autodiff())
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

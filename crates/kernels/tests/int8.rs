@@ -1,14 +1,16 @@
 //! Linear layers in 8 bits against sums in 64 bits, and what they make of rows that cannot be rounded.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic, and is not documented item by item")]
 
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+mod support;
+
+use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{
     Attention, QuantisedWeight, Segments, attention, attention_int8, feed_forward_int8, gelu, int8, linear_int8,
     linears_int8,
 };
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex())
+    support::random(shape, &Device::flex())
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

@@ -1,11 +1,13 @@
 //! Convolution in 8 bits against the one in 32 bits, on the numbers that were rounded.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test may panic, and is not documented item by item")]
 
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+mod support;
+
+use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{CausalConv3d, QuantisedKernel, SiluFrames, causal_conv3d_behind, causal_conv3d_int8, normalize_silu};
 
 fn random<const D: usize>(shape: [usize; D]) -> Tensor<D> {
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), &Device::flex())
+    support::random(shape, &Device::flex())
 }
 
 fn from_values<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
