@@ -212,15 +212,25 @@ fn what_windows_cannot_do_is_refused() {
     says(LongVideo::new(&generator, large, WindowWishes::default()), "windows do not help");
     let endless = GenerationOptions { length: Some(Length::Seconds(1e9)), ..options([48, 32]) };
     assert!(LongVideo::is_needed(&generator, &endless).unwrap_err().to_string().contains("the longest is 5400 s"));
-    assert!(!LongVideo::is_needed(&generator, &options([48, 32])).unwrap());
+    assert!(!LongVideo::is_advised(&generator, &options([48, 32])).unwrap());
     let image = common::Folder::of("i2v");
     let image = WanGenerator::open(Path::new(image.path()), &Device::flex()).unwrap();
     says(LongVideo::new(&image, options([48, 32]), WINDOWS), "begins every clip with an image");
 }
 
 #[test]
-fn a_minute_goes_by_windows_and_a_shorter_video_at_once() {
+fn what_is_over_twice_as_long_as_the_model_likes_goes_by_windows() {
     let generator = generator();
+    let lasting = |frames| GenerationOptions { length: Some(Length::Frames(frames)), ..options([48, 32]) };
+    // The model likes 33 frames.
+    assert!(!LongVideo::is_advised(&generator, &lasting(65)).unwrap());
+    assert!(LongVideo::is_advised(&generator, &lasting(69)).unwrap());
+    assert!(!LongVideo::is_needed(&generator, &lasting(69)).unwrap());
+    let ring = GenerationOptions { is_ring: true, ..lasting(69) };
+    assert!(!LongVideo::is_advised(&generator, &ring).unwrap());
+    let image = common::Folder::of("i2v");
+    let image = WanGenerator::open(Path::new(image.path()), &Device::flex()).unwrap();
+    assert!(!LongVideo::is_advised(&image, &lasting(4 * 81 + 1)).unwrap());
     let minute = GenerationOptions { length: Some(Length::Seconds(60.0)), ..options([128, 128]) };
     assert!(LongVideo::is_needed(&generator, &minute).unwrap());
     let video = LongVideo::new(&generator, minute, WindowWishes::default()).unwrap();

@@ -13,8 +13,8 @@ use crate::{interrupt::Careful, remote::RemoteOrder, target::Target};
 /// Options of videos that may be made in windows.
 #[derive(Args)]
 pub struct LongChoice {
-    /// Make the video in windows of so many seconds, each going on from the one before [default: at once where that is
-    /// possible, otherwise windows as long as the model likes]
+    /// Make the video in windows of so many seconds, each going on from the one before [default: as long as the model likes,
+    /// where the video is more than twice as long; otherwise none]
     #[arg(long, value_name = "SECONDS", conflicts_with = "at_once", allow_negative_numbers = true)]
     window: Option<f64>,
     /// How far what a window goes on from is noised for the model to look at, so that faults do not add up: 0 to 0.5, such
@@ -30,7 +30,7 @@ impl LongChoice {
     /// The same in an order to a server.
     pub fn order(&self, order: RemoteOrder) -> anyhow::Result<RemoteOrder> {
         if self.at_once {
-            bail!("--at-once is not sent to a server, which makes in windows what is too long for once; leave it out");
+            bail!("--at-once is not sent to a server, which makes long videos in windows; leave it out, or name their length with --window");
         }
         Ok(order.field("window_seconds", self.window).field("anti_drift", self.anti_drift))
     }
@@ -41,19 +41,22 @@ impl LongChoice {
         generator: &dyn VideoGenerator,
         options: &GenerationOptions,
     ) -> anyhow::Result<Option<WindowWishes>> {
-        let is_needed = LongVideo::is_needed(generator, options)?;
-        match self {
-            Self { at_once: true, .. } if is_needed => {
-                let refused =
-                    generator.request(options.clone()).err().map_or_else(String::new, |error| error.to_string());
+        if self.at_once {
+            if LongVideo::is_needed(generator, options)? {
+                let refused = generator.request(options.clone()).err();
+                let refused = refused.map_or_else(String::new, |error| error.to_string());
                 bail!("{refused}; without --at-once it is made in windows")
             }
-            Self { window: None, anti_drift: Some(_), .. } if !is_needed => {
+            return Ok(None);
+        }
+        let is_advised = LongVideo::is_advised(generator, options)?;
+        match self {
+            Self { window: None, anti_drift: Some(_), .. } if !is_advised => {
                 bail!(
                     "--anti-drift is for videos in windows, and this one is made at once; name their length with --window"
                 )
             }
-            Self { window: None, .. } if !is_needed => Ok(None),
+            Self { window: None, .. } if !is_advised => Ok(None),
             Self { window, anti_drift, .. } => Ok(Some(WindowWishes { seconds: *window, anti_drift: *anti_drift })),
         }
     }

@@ -151,7 +151,7 @@ impl Order {
                 .map(|board| Prepared(Way::Shots(board)));
         }
         let in_windows = self.window_seconds.is_some() || self.anti_drift.is_some();
-        if self.task == OrderTask::Imagine && (in_windows || LongVideo::is_needed(generator, &wishes)?) {
+        if self.task == OrderTask::Imagine && (in_windows || LongVideo::is_advised(generator, &wishes)?) {
             let windows = WindowWishes { seconds: self.window_seconds, anti_drift: self.anti_drift };
             return Ok(Prepared(Way::Windows(Box::new(LongVideo::new(generator, wishes, windows)?))));
         }
