@@ -77,14 +77,12 @@ impl Target {
         self.with_suffix("sheet", Some("png"))
     }
 
-    /// Where a video is kept while it is unfinished: `ball.mp4` becomes `ball.mp4.partial`.
-    pub fn partial(&self) -> anyhow::Result<PathBuf> {
-        let Self::Path(path) = self else {
-            bail!("a video in windows is kept beside its file until it is whole; name a file with --output");
-        };
+    /// Where a video is kept while it is unfinished: `ball.mp4` becomes `ball.mp4.partial`. Nowhere for standard output.
+    pub fn partial(&self) -> Option<PathBuf> {
+        let Self::Path(path) = self else { return None };
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(".partial");
-        Ok(path.with_file_name(name))
+        Some(path.with_file_name(name))
     }
 
     fn with_suffix(&self, suffix: &str, extension: Option<&str>) -> anyhow::Result<Self> {

@@ -28,6 +28,11 @@ fn a_video_in_windows_is_whole_and_leaves_nothing_beside_it() {
     place.generate("a red ball", &[&WINDOWS[..], &["-o", "b.mp4", "--anti-drift", "0"]].concat()).fine();
     place.generate("a red ball", &[&WINDOWS[..], &["-o", "c.gif", "--count", "2"]].concat()).fine();
     assert_eq!(place.files(), ["a.mp4", "b.mp4", "c-1.gif", "c-2.gif", "c-sheet.png"]);
+    // Into a pipe too, where nothing can be kept beside it.
+    let piped = Place::generate_arguments("a red ball", &[&WINDOWS[..], &["-o", "-"]].concat());
+    fs::write(place.path("d.mp4"), place.command(&piped).output().unwrap().stdout).unwrap();
+    assert!(place.clip("d.mp4") == place.clip("a.mp4"), "the pictures differ");
+    assert_eq!(place.files().len(), 6);
 }
 
 #[test]
@@ -93,7 +98,6 @@ fn what_is_too_long_for_once_goes_by_windows_unless_somebody_minds() {
     place.generate("a red ball", &at_once).refused("without --at-once it is made in windows");
     let short = ["--frames", "9", "--anti-drift", "0.1", "-o", "b.gif"];
     place.generate("a red ball", &short).refused("--anti-drift is for videos in windows");
-    place.generate("a red ball", &[&WINDOWS[..], &["-o", "-"]].concat()).refused("name a file with --output");
     place.generate("a red ball", &[&WINDOWS[..], &["--at-once"]].concat()).wrong_usage("cannot be used with");
     place.generate("a red ball", &["--frames", "49", "--window", "0.25"]).refused("the shortest is 0.5 s");
     let large = ["--size", "1024x1024", "--frames", "33", "-o", "b.gif"];

@@ -30,7 +30,9 @@ impl LongChoice {
     /// The same in an order to a server.
     pub fn order(&self, order: RemoteOrder) -> anyhow::Result<RemoteOrder> {
         if self.at_once {
-            bail!("--at-once is not sent to a server, which makes long videos in windows; leave it out, or name their length with --window");
+            bail!(
+                "--at-once is not sent to a server, which makes long videos in windows; leave it out, or name their length with --window"
+            );
         }
         Ok(order.field("window_seconds", self.window).field("anti_drift", self.anti_drift))
     }
@@ -73,7 +75,6 @@ pub fn run(
     let generator = generator.as_ref();
     let video = LongVideo::new(generator, options, wishes)?;
     let target = target.unwrap_or_else(|| Target::from_prompt(video.window().prompt()));
-    target.partial()?;
     making.check_memory(&|machine| generator.check_window_memory(video.window(), machine))?;
     let mut settings = making.settings((generator, precision), video.window());
     settings["windows"] = video.num_windows().into();
@@ -97,20 +98,21 @@ pub fn run(
         // From here on something may be half written.
         let _careful = Careful::begin();
         let settings: Settings = video.settings(generator, job.seed).into_iter().chain(more.clone()).collect();
-        let partial = Partial::open(&job.output.partial()?, &settings)?;
-        let (done, windows) = (partial.num_windows(), video.num_windows());
+        let partial = job.output.partial().map(|folder| Partial::open(&folder, &settings)).transpose()?;
+        let windows = video.num_windows();
+        let num_done = || partial.as_ref().map_or(0, Partial::num_windows);
+        let done = num_done();
         if done > 0 {
             job.progress.tell(&format!("{}: goes on behind window {done} of {windows}", job.output.name()));
         }
-        let made = video.make((generator, job.seed), Some(&partial), job.write, job.progress);
+        let made = video.make((generator, job.seed), partial.as_ref(), job.write, job.progress);
         made.map_err(|error| match error {
-            GenerationError::Interrupted => {
-                let done = partial.num_windows();
-                anyhow!("{error} with {done} of {windows} windows done; the same command goes on")
+            GenerationError::Interrupted if partial.is_some() => {
+                anyhow!("{error} with {} of {windows} windows done; the same command goes on", num_done())
             }
             other => other.into(),
         })?;
-        partials.push(partial);
+        partials.extend(partial);
         Ok(())
     })?;
     Ok(partials.into_iter().try_for_each(Partial::remove)?)

@@ -100,7 +100,7 @@ pub(super) struct CreateVideo {
     /// `motions`.
     #[serde(rename = "loop")]
     is_ring: Option<bool>,
-    /// Makes the video in windows of so many seconds; what is too long to be made at once is made so anyway.
+    /// Makes the video in windows of so many seconds; what is over twice as long as the model likes is made so anyway.
     window_seconds: Option<f64>,
     /// How far what a window goes on from is noised, from 0 to 0.5.
     anti_drift: Option<f32>,
