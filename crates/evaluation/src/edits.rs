@@ -148,13 +148,17 @@ const fn other_colour(colour: Colour) -> Colour {
     }
 }
 
+/// The change from the frame before into frame `at`, in levels of 255.
+pub(crate) fn change(frames: &[Frame], at: usize) -> Result<f64, EvaluationError> {
+    metrics::mean_squared_error(&frames[at - 1], &frames[at]).map(f64::sqrt)
+}
+
 /// The change into frame `at`, by the median of the four changes on either side.
 pub(crate) fn seam(frames: &[Frame], at: usize) -> Result<f64, EvaluationError> {
-    let change = |frame: usize| metrics::mean_squared_error(&frames[frame - 1], &frames[frame]).map(f64::sqrt);
     let around = (at.saturating_sub(4).max(1)..(at + 5).min(frames.len())).filter(|frame| *frame != at);
-    let mut changes = around.map(change).collect::<Result<Vec<_>, _>>()?;
+    let mut changes = around.map(|frame| change(frames, frame)).collect::<Result<Vec<_>, _>>()?;
     changes.sort_by(f64::total_cmp);
-    Ok(change(at)? / changes[changes.len() / 2].max(1e-3))
+    Ok(change(frames, at)? / changes[changes.len() / 2].max(1e-3))
 }
 
 /// The larger of the seams where what is new begins and ends, between as many given frames on either side.

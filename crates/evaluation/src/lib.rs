@@ -13,7 +13,7 @@
 //! | [`adherence`] | whether videos show what their prompts ask for |
 //! | [`edits`] | whether edits keep what they should and join without a seam |
 //! | [`guides`] | whether the camera and things go where they are told to |
-//! | [`minutes`] | whether long videos keep their colours and their object, and join their windows without a seam |
+//! | [`minutes`] | whether minutes keep their colours and their object and move on, in windows and at once |
 //! | [`odometry`], [`tracking`] | where a camera went, and where a thing is, read from pictures |
 //! | [`classifier`] | says what a video shows |
 //! | [`question`] | what is asked of a video, and how answers are counted |

@@ -1,4 +1,5 @@
-//! Whether a minute that is made in windows keeps its colours and its object, and whether its windows join without a seam.
+//! Whether a minute keeps its colours and its object and moves on, made in windows or at once, and whether windows join
+//! without a seam.
 
 use generation::{
     GenerationOptions, Generator, Length,
@@ -10,12 +11,12 @@ use video::Frame;
 use crate::{
     EvaluationError, KnownAnswers, LabelledPrompt, Phase, Question,
     classifier::Classifier,
-    edits::seam,
+    edits::{change, seam},
     progress::{Monitor, report},
 };
 
-/// To which levels carried latents are noised against drift, one after another.
-pub const ANTI_DRIFT: [f32; 2] = [0.0, 0.15];
+/// How minutes are made, one after another.
+pub const WAYS: [Way; 3] = [Way::Windows { anti_drift: 0.0 }, Way::Windows { anti_drift: 0.15 }, Way::AtOnce];
 /// Seconds of a video.
 const SECONDS: usize = 60;
 /// Seconds after which it is looked at first; it is looked at again when it ends.
@@ -23,20 +24,33 @@ const EARLY_SECONDS: usize = 5;
 /// Frames that are looked at.
 const SEEN: usize = 33;
 
+/// How a minute is made.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// In windows, each going on from the one before.
+    Windows {
+        /// To which level carried latents are noised for the model to look at.
+        anti_drift: f32,
+    },
+    /// All frames in one canvas.
+    AtOnce,
+}
+
 /// What was measured of minutes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MinuteScores {
     /// Videos of each kind.
     pub videos: usize,
-    /// For each of [`ANTI_DRIFT`].
+    /// For each of [`WAYS`] that the model can go.
     pub kinds: Vec<MinuteScore>,
 }
 
 /// Minutes of one kind, each number a mean over videos.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct MinuteScore {
-    /// To which level carried latents were noised for the model to look at.
-    pub anti_drift: f32,
+    /// How they were made.
+    pub way: Way,
     /// Share of videos that show colour and shape as asked, after five seconds.
     pub early: Identity,
     /// The same at the end.
@@ -47,8 +61,10 @@ pub struct MinuteScore {
     pub mean_moves: f64,
     /// The spread of colours at the end, by that after five seconds.
     pub spread: f64,
-    /// The change into a window's first frame by the median of the changes around it.
-    pub joint: f64,
+    /// The change from frame to frame, in levels of 255.
+    pub change: f64,
+    /// The change into a window's first frame by the median of the changes around it, where there are windows.
+    pub joint: Option<f64>,
 }
 
 /// Shares of videos by what is looked for.
@@ -60,7 +76,7 @@ pub struct Identity {
     pub shape: f64,
 }
 
-/// Makes a minute of each prompt for each of [`ANTI_DRIFT`], and measures them.
+/// Makes a minute of each prompt in each of [`WAYS`] that the model can go, and measures them.
 ///
 /// # Errors
 /// [`EvaluationError`] of prompts and of videos; [`EvaluationError::Interrupted`].
@@ -70,14 +86,17 @@ pub fn measure(
     (prompts, options): (&[LabelledPrompt], &GenerationOptions),
     monitor: &mut dyn Monitor,
 ) -> Result<MinuteScores, EvaluationError> {
-    let (total, share) = (prompts.len() * ANTI_DRIFT.len(), 1.0 / prompts.len().max(1) as f64);
-    let mut scores = MinuteScores { videos: prompts.len(), kinds: Vec::with_capacity(ANTI_DRIFT.len()) };
-    for (kind, anti_drift) in ANTI_DRIFT.into_iter().enumerate() {
-        let mut score = MinuteScore { anti_drift, ..MinuteScore::default() };
+    let options = GenerationOptions { length: Some(Length::Seconds(SECONDS as f64)), ..options.clone() };
+    let fits_at_once = !LongVideo::is_needed(generator, &options)?;
+    let ways: Vec<_> = WAYS.into_iter().filter(|way| *way != Way::AtOnce || fits_at_once).collect();
+    let (total, share) = (prompts.len() * ways.len(), 1.0 / prompts.len().max(1) as f64);
+    let mut scores = MinuteScores { videos: prompts.len(), kinds: Vec::with_capacity(ways.len()) };
+    for (kind, way) in ways.into_iter().enumerate() {
+        let mut score = MinuteScore::none(way);
         for (index, prompt) in prompts.iter().enumerate() {
             report(monitor, Phase::Minutes, kind * prompts.len() + index, total)?;
             let options = GenerationOptions { prompt: prompt.prompt.clone(), ..options.clone() };
-            let (frames, joints) = minute(generator, options, anti_drift, index as u64)?;
+            let (frames, joints) = minute(generator, options, way, index as u64)?;
             score.add(
                 share,
                 classifier,
@@ -95,10 +114,13 @@ pub fn measure(
 fn minute(
     generator: &Generator,
     options: GenerationOptions,
-    anti_drift: f32,
+    way: Way,
     seed: u64,
 ) -> Result<(Vec<Frame>, Vec<usize>), EvaluationError> {
-    let options = GenerationOptions { length: Some(Length::Seconds(SECONDS as f64)), ..options };
+    let Way::Windows { anti_drift } = way else {
+        let clip = generator.clip(&generator.request(options)?, seed, &mut generation::Silent)?;
+        return Ok((clip.into_frames(), Vec::new()));
+    };
     let wishes = WindowWishes { seconds: None, anti_drift: Some(anti_drift) };
     let video = LongVideo::new(generator, options, wishes)?;
     let mut frames = Vec::with_capacity(video.num_frames());
@@ -111,6 +133,13 @@ fn minute(
 }
 
 impl MinuteScore {
+    /// Of no videos.
+    fn none(way: Way) -> Self {
+        let [early, late, same] = [Identity::default(); 3];
+        let joint = (way != Way::AtOnce).then_some(0.0);
+        Self { way, early, late, same, mean_moves: 0.0, spread: 0.0, change: 0.0, joint }
+    }
+
     fn add(
         &mut self,
         share: f64,
@@ -131,8 +160,11 @@ impl MinuteScore {
         let (before, after) = (Colours::of(early), Colours::of(late));
         self.mean_moves += share * before.distance(after);
         self.spread += share * after.spread / before.spread.max(1e-3);
+        for frame in 1..frames.len() {
+            self.change += share / (frames.len() - 1) as f64 * change(frames, frame)?;
+        }
         for joint in joints {
-            self.joint += share / joints.len() as f64 * seam(frames, *joint)?;
+            *self.joint.get_or_insert_default() += share / joints.len() as f64 * seam(frames, *joint)?;
         }
         Ok(())
     }

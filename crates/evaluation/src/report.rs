@@ -9,7 +9,7 @@ use crate::{
     adherence::{Agreement, ReadPrompt, agreement},
     edits::EditScores,
     guides::GuideScores,
-    minutes::{MinuteScore, MinuteScores},
+    minutes::{MinuteScore, MinuteScores, Way},
     reconstruction::Reconstruction,
 };
 
@@ -179,12 +179,17 @@ fn guide_lines(scores: &GuideScores) -> Vec<String> {
 /// Whether long videos stay what they are, in lines.
 fn minute_lines(scores: &MinuteScores) -> Vec<String> {
     let share = |share: f64| percent(Some(share));
-    let head = format!("a minute in windows of each of {} prompts, looked at after 5 s and at the end", scores.videos);
+    let head = format!("a minute of each of {} prompts, looked at after 5 s and at the end", scores.videos);
     let kind = |score: &MinuteScore| {
+        let way = match score.way {
+            Way::Windows { anti_drift } => format!("anti-drift {anti_drift}"),
+            Way::AtOnce => "at once".into(),
+        };
+        let joints =
+            score.joint.map_or_else(String::new, |joint| format!("; joints are {joint:.2} times those around"));
         [
             format!(
-                "anti-drift {:<5} colour as asked {}, then {}; the same {}",
-                score.anti_drift,
+                "{way:<16} colour as asked {}, then {}; the same {}",
                 share(score.early.colour),
                 share(score.late.colour),
                 share(score.same.colour)
@@ -196,9 +201,8 @@ fn minute_lines(scores: &MinuteScores) -> Vec<String> {
                 share(score.same.shape)
             ),
             format!(
-                "                 colours move by {:.1} of 255, their spread to {:.2} of itself; joints are {:.2} times the \
-                 change around them",
-                score.mean_moves, score.spread, score.joint
+                "                 colours move by {:.1} of 255, their spread to {:.2} of itself; frames change by {:.1}{joints}",
+                score.mean_moves, score.spread, score.change
             ),
         ]
     };
@@ -309,26 +313,31 @@ pub(crate) mod tests {
     fn minutes_are_told_for_each_kind() {
         let identity = |colour, shape| crate::minutes::Identity { colour, shape };
         let score = MinuteScore {
-            anti_drift: 0.15,
+            way: Way::Windows { anti_drift: 0.15 },
             early: identity(0.75, 0.625),
             late: identity(0.5, 0.375),
             same: identity(0.25, 0.125),
             mean_moves: 12.5,
             spread: 1.25,
-            joint: 2.75,
+            change: 3.5,
+            joint: Some(2.75),
         };
-        let report = Report { minutes: Some(MinuteScores { videos: 8, kinds: vec![score] }), ..sample() };
+        let at_once = MinuteScore { way: Way::AtOnce, joint: None, change: 1.5, ..score };
+        let report = Report { minutes: Some(MinuteScores { videos: 8, kinds: vec![score, at_once] }), ..sample() };
         let table = report.table();
         for part in [
             "each of 8 prompts",
             "anti-drift 0.15  colour as asked 75.0 %, then 50.0 %; the same 25.0 %",
             "shape as asked 62.5 %, then 37.5 %; the same 12.5 %",
-            "by 12.5 of 255, their spread to 1.25 of itself; joints are 2.75 times",
+            "by 12.5 of 255, their spread to 1.25 of itself; frames change by 3.5; joints are 2.75 times those around\n",
+            "at once          colour as asked 75.0 %",
+            "frames change by 1.5",
         ] {
             assert!(table.contains(part), "{part}\n{table}");
         }
         let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
         assert_eq!(json["minutes"]["kinds"][0]["late"]["colour"], 0.5);
+        assert_eq!(json["minutes"]["kinds"][1]["way"], "at_once");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub struct Evaluate {
     /// Held-out films whose camera and objects are told where to go, to measure whether they do
     #[arg(long, value_name = "FILMS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000))]
     guides: u64,
-    /// Prompts of which a minute is made in windows, to measure whether it stays what it is
+    /// Prompts of which a minute is made, in windows and at once, to measure whether it stays what it is
     #[arg(long, value_name = "PROMPTS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=10_000))]
     minutes: u64,
     /// Print one JSON object
