@@ -55,7 +55,7 @@ fn ctrl_c_while_writing_leaves_no_file() {
     let place = Place::new();
     for output in ["a.mp4", "a.gif", "frames"] {
         let arguments = ["generate", "a red ball", "--model", "model", "--steps", "1", "--guidance", "1", "-o", output];
-        let command = place.command(&[&arguments[..], &["--frames", "1025", "--size", "48x32"]].concat());
+        let command = place.command(&[&arguments[..], &["--frames", "1025", "--at-once", "--size", "48x32"]].concat());
         // The look whether it can be written, before the work, lasts too short to be met twice in a row.
         let part_is_there = || place.files().iter().any(|name| name.contains(".part"));
         let writing = |_| {

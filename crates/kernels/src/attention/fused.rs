@@ -13,8 +13,8 @@ use crate::cpu::{
     uninit, values, vectorize,
 };
 
-/// Scores that one task holds at a time: a megabyte. The keys are packed anew for each block of rows, so that few rows cost more:
-/// for 1280 keys a quarter of it is 20 % slower.
+/// Scores that one task holds at a time: a megabyte. The keys are packed anew for each block of rows, so that few rows cost
+/// more: for 1280 keys a quarter of it is 20 % slower.
 const SCORES: usize = 1 << 18;
 /// Rows of scores at a time, however few or many the keys.
 const FEWEST_ROWS: usize = 16;

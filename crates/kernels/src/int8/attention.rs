@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 use super::dot::{self, Dot, GROUP, Instructions, LANES, ROWS, Strip, Sums, Weights, Work};
 use super::quantise::quantise;
-use crate::cpu::simd::Fma;
+use crate::cpu::simd::power_of_two;
 use crate::cpu::{self, EachTask, Operation, SharedMut, dims, parts, read, tensor, uninit, values, vectorize};
 use crate::{Attention, Segments, attention::Columns};
 
@@ -351,44 +351,5 @@ impl Products {
             words.as_flattened_mut().iter_mut().for_each(|word| *word = word.to_le());
         }
         Halves { high, low }
-    }
-}
-
-/// 2ˣ for x up to 0, with a relative error of at most 3e-6. Below −126 it gives what −126 does.
-///
-/// # Source  the polynomial: least largest relative error between −½ and ½, found by weighted least squares
-#[inline(always)]
-fn power_of_two(x: f32, fma: Fma) -> f32 {
-    /// Adding it rounds to a whole number, which then stands in the low bits.
-    const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³
-    let x = if x > -126.0 { x } else { -126.0 };
-    let shifted = x + ROUND;
-    let r = x - (shifted - ROUND);
-    let p = fma.mul_add(9.570_1e-3, r, 5.591_786e-2);
-    let p = fma.mul_add(p, r, 2.402_474_4e-1);
-    let p = fma.mul_add(p, r, 6.931_218e-1);
-    let p = fma.mul_add(p, r, 9.999_993e-1);
-    // Adding the whole number to the exponent multiplies by its power.
-    f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn powers_are_as_exact_as_weights_need() {
-        vectorize(
-            #[inline(always)]
-            |fma| {
-                for step in 0..126_000 {
-                    let x = step as f32 * -1e-3;
-                    let (ours, exact) = (f64::from(power_of_two(x, fma)), f64::from(x).exp2());
-                    assert!(((ours - exact) / exact).abs() < 3e-6, "2^{x} = {ours}, not {exact}");
-                }
-                assert!(power_of_two(-1e9, fma) < 2e-38);
-                assert_eq!((power_of_two(0.0, fma) * HIGHEST).round(), HIGHEST);
-            },
-        );
     }
 }
