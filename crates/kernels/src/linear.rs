@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::cpu::{
     self, EachTask, Matrix, MatrixMut, Operation, SharedMut, Write, column_sums, dims, multiply, parts, read, tensor,
-    transpose_strided, uninit, values,
+    uninit, values,
 };
 use crate::packing::repeat_rows;
 
@@ -112,11 +112,20 @@ fn sides_of_task(n: usize, outputs: usize) -> [usize; 2] {
 
 fn forward(x: &FlexTensor, weight: &FlexTensor, bias: Option<&[f32]>) -> FlexTensor {
     let ([n, inputs], [_, outputs]) = (dims(x), dims(weight));
-    tensor(product(values(x), values(weight), bias, [n, inputs, outputs]), [n, outputs])
+    let weight = values(weight);
+    let columns = |columns: Range<usize>| {
+        Matrix::strided(weight.get(columns.start..).unwrap_or_default(), inputs, columns.len(), outputs)
+    };
+    tensor(product(values(x), columns, bias, [n, inputs, outputs]), [n, outputs])
 }
 
-/// `[n, inputs] · [inputs, outputs]`, with the bias added.
-fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]: [usize; 3]) -> Vec<f32> {
+/// `[n, inputs] · [inputs, outputs]`, with the bias added; `weight` gives columns of the right factor.
+fn product<'a>(
+    x: &[f32],
+    weight: impl Fn(Range<usize>) -> Matrix<'a> + Sync,
+    bias: Option<&[f32]>,
+    [n, inputs, outputs]: [usize; 3],
+) -> Vec<f32> {
     let [block, width] = sides_of_task(n, outputs);
     let mut y = uninit(n * outputs);
     let shared = SharedMut::new(&mut y);
@@ -124,8 +133,7 @@ fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]
         parts(n, block).flat_map(|rows| parts(outputs, width).map(move |columns| (rows.clone(), columns))).collect();
     tasks.into_par_iter().each_task(|(rows, columns)| {
         let x = Matrix::new(&x[rows.start * inputs..rows.end * inputs], rows.len(), inputs);
-        let weight = weight.get(columns.start..).unwrap_or_default();
-        let weight = Matrix::strided(weight, inputs, columns.len(), outputs);
+        let weight = weight(columns.clone());
         let write = match bias {
             Some(bias) => {
                 for row in rows.clone() {
@@ -145,20 +153,14 @@ fn product(x: &[f32], weight: &[f32], bias: Option<&[f32]>, [n, inputs, outputs]
     y
 }
 
-/// Columns that one task transposes.
-const TRANSPOSED: usize = 32;
-
-/// dx = dy · weightᵀ, with the weight transposed beforehand: every task would otherwise transpose
-/// it once more while packing it, which costs a third of the product.
+/// dx = dy · weightᵀ, transposed while it is packed.
 fn input_gradient(grad: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let ([n, outputs], [inputs, _]) = (dims(grad), dims(weight));
-    let mut transposed = uninit(inputs * outputs);
     let weight = values(weight);
-    transposed.par_chunks_mut((TRANSPOSED * inputs).max(1)).enumerate().each_task(|(index, columns)| {
-        let first = index * TRANSPOSED;
-        transpose_strided(&weight[first..], [inputs, TRANSPOSED.min(outputs - first), outputs], columns);
-    });
-    tensor(product(values(grad), &transposed, None, [n, outputs, inputs]), [n, inputs])
+    let columns = |columns: Range<usize>| {
+        Matrix::strided(weight.get(columns.start * outputs..).unwrap_or_default(), columns.len(), outputs, outputs).t()
+    };
+    tensor(product(values(grad), columns, None, [n, outputs, inputs]), [n, inputs])
 }
 
 /// The longest sides of a tile of the weight's gradient, where they leave a tile for each thread. Both factors are packed
