@@ -51,15 +51,18 @@ impl Columns {
         Matrix::strided(&values[start..], rows.len(), self.channels, self.width)
     }
 
-    /// The rows of one head as columns, in scratch space, and what is left of that space. The
-    /// products would otherwise transpose them once more for each block.
+    /// The rows of one head as columns for so many products, and what is left of the scratch space. Several products
+    /// would otherwise each transpose them while they pack them.
     fn transposed<'a>(
         self,
-        values: &[f32],
-        rows: Range<usize>,
-        head: usize,
+        values: &'a [f32],
+        (rows, head): (Range<usize>, usize),
+        products: usize,
         space: &'a mut [f32],
     ) -> (Matrix<'a>, &'a mut [f32]) {
+        if products <= 1 {
+            return (self.of(values, rows, head).t(), space);
+        }
         let (out, rest) = space.split_at_mut(rows.len() * self.channels);
         let start = self.start(rows.start, head).min(values.len());
         transpose_strided(&values[start..], [rows.len(), self.channels, self.width], out);
@@ -134,7 +137,7 @@ impl Operation<3> for PackedAttention {
             let keys = key_rows.len();
             let v = columns.of(value, key_rows.clone(), head);
             scratch(space_for(keys) + keys * columns.channels, |space| {
-                let (k, space) = columns.transposed(key, key_rows, head, space);
+                let (k, space) = columns.transposed(key, (key_rows, head), blocks(&part).count(), space);
                 for rows in blocks(&part) {
                     let (count, mut inverses) = (rows.len(), [0.0; MOST_ROWS]);
                     let scores = &mut space[..count * keys];
@@ -196,8 +199,9 @@ impl PackedAttention {
         }
         let space = 2 * (space_for(keys) + keys * columns.channels);
         scratch(space, |space| {
-            let (k_transposed, space) = columns.transposed(key, key_rows.clone(), head, space);
-            let (v_transposed, space) = columns.transposed(value, key_rows.clone(), head, space);
+            let products = blocks(part).count();
+            let (k_transposed, space) = columns.transposed(key, (key_rows.clone(), head), products, space);
+            let (v_transposed, space) = columns.transposed(value, (key_rows.clone(), head), products, space);
             for rows in blocks(part) {
                 let write = if rows.start == part.rows.start { Write::Replace } else { Write::Add };
                 let count = rows.len();
