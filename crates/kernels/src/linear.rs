@@ -153,7 +153,7 @@ fn product<'a>(
     y
 }
 
-/// dx = dy · weightᵀ, transposed while it is packed.
+/// dx = dy · weightᵀ, transposed while it is packed: once, as long as tasks divide the outputs alone.
 fn input_gradient(grad: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
     let ([n, outputs], [inputs, _]) = (dims(grad), dims(weight));
     let weight = values(weight);
@@ -168,7 +168,7 @@ fn input_gradient(grad: &FlexTensor, weight: &FlexTensor) -> FlexTensor {
 const TILE: [usize; 2] = [192, 1536];
 
 /// dweight = xᵀ · dy. A task takes a tile of the weight and a share of the rows; the shares depend
-/// on the shape alone, and are added up in order. Smaller tiles are better than more shares: adding up
+/// on the shape alone, and are added up in order. Tiles change no sum. Smaller tiles are better than more shares: adding up
 /// shares of 256 rows took a fortieth of a training step.
 fn weight_gradient(x: &FlexTensor, grad: &FlexTensor) -> FlexTensor {
     let ([n, inputs], [_, outputs]) = (dims(x), dims(grad));

@@ -353,3 +353,17 @@ impl Products {
         Halves { high, low }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_weight_is_whole() {
+        let highest = vectorize(
+            #[inline(always)]
+            |fma| power_of_two(0.0, fma) * HIGHEST,
+        );
+        assert_eq!(highest.round(), HIGHEST);
+    }
+}
