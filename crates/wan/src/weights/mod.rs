@@ -22,6 +22,7 @@ use std::{
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kernels::{QuantisedKernel, QuantisedWeight};
+use safetensors::Dtype;
 
 pub(crate) use convert::{all_finite, size_of_dtype, to_f32};
 pub use export::StoredPrecision;
@@ -179,7 +180,7 @@ impl<'a> Scope<'a> {
     ///
     /// What is wrong with it is noted for [`Weights::accounted`], and zeros stand in.
     pub(crate) fn values<const D: usize>(&self, name: &str, stored: &[usize], shape: [usize; D]) -> Tensor<D> {
-        self.tensor(name, stored, shape, |values| values)
+        self.tensor(name, stored, shape, to_f32)
     }
 
     /// The weight of a linear layer, `[out, in]` in the file: `[in, out]`.
@@ -193,7 +194,7 @@ impl<'a> Scope<'a> {
         if inputs > most {
             self.weights.problem(format!("{} has more than {most} columns, too many for int8", self.full_name(&name)));
         }
-        match self.read(name, &[outputs, inputs]) {
+        match self.read(name, &[outputs, inputs], to_f32) {
             Some(values) if inputs <= most => QuantisedWeight::new([inputs, outputs], |output, row| {
                 row.copy_from_slice(&values[output * inputs..][..inputs]);
             }),
@@ -203,7 +204,7 @@ impl<'a> Scope<'a> {
 
     /// The weight of a convolution with three taps along each axis in 8 bits. Nothing is asked of what may not be read.
     pub(crate) fn quantised_kernel(&self, name: &str, [inputs, outputs]: [usize; 2]) -> QuantisedKernel {
-        match self.read(name, &[outputs, inputs, 3, 3, 3]) {
+        match self.read(name, &[outputs, inputs, 3, 3, 3], to_f32) {
             Some(values) => QuantisedKernel::new([3, inputs, outputs], |output, row| {
                 row.copy_from_slice(&values[output * row.len()..][..row.len()]);
             }),
@@ -213,14 +214,14 @@ impl<'a> Scope<'a> {
 
     /// The same where the file has more axes, all but the first of which are inputs.
     pub(crate) fn flattened(&self, name: &str, [inputs, outputs]: [usize; 2], stored: &[usize]) -> Tensor<2> {
-        self.tensor(name, stored, [inputs, outputs], |values| convert::transposed(&values, inputs))
+        self.tensor(name, stored, [inputs, outputs], |bytes, dtype| convert::transposed(bytes, dtype, inputs))
     }
 
     /// The weight of a convolution with `kernel` taps, `[out, in, kernel…]` in the file: `[taps · in, out]`.
     pub(crate) fn convolution(&self, name: &str, [inputs, outputs]: [usize; 2], kernel: &[usize]) -> Tensor<2> {
         let taps: usize = kernel.iter().product();
         let stored: Vec<usize> = [outputs, inputs].into_iter().chain(kernel.iter().copied()).collect();
-        let convert = |values: Vec<f32>| convert::convolution(&values, [outputs, inputs, taps]);
+        let convert = |bytes: &[u8], dtype| convert::convolution(bytes, dtype, [outputs, inputs, taps]);
         self.tensor(name, &stored, [taps * inputs, outputs], convert)
     }
 
@@ -234,35 +235,44 @@ impl<'a> Scope<'a> {
         name: &str,
         stored: &[usize],
         shape: [usize; D],
-        convert: impl FnOnce(Vec<f32>) -> Vec<f32>,
+        convert: impl FnOnce(&[u8], Dtype) -> Vec<f32>,
     ) -> Tensor<D> {
-        match self.read(name, stored) {
-            Some(values) => Tensor::from_data(TensorData::new(convert(values), shape), self.device()),
+        match self.read(name, stored, convert) {
+            Some(values) => Tensor::from_data(TensorData::new(values, shape), self.device()),
             None => Tensor::<D>::zeros([1; D], self.device()).expand(shape),
         }
     }
 
-    /// The numbers of a tensor, when they are wanted and nothing is wrong with them.
-    fn read(&self, name: &str, stored: &[usize]) -> Option<Vec<f32>> {
+    /// The numbers of a tensor, laid out by `convert`, when they are wanted and nothing is wrong with them.
+    fn read(&self, name: &str, stored: &[usize], convert: impl FnOnce(&[u8], Dtype) -> Vec<f32>) -> Option<Vec<f32>> {
         let entry = self.find(name, stored)?;
         if self.reading == Reading::Presence {
             return None;
         }
-        let mut values = to_f32(entry.bytes(), entry.dtype);
-        entry.release();
         let full = self.full_name(&name);
-        if !all_finite(&values) {
-            self.weights.problem(format!("{full} holds a number that is not finite"));
-            return None;
+        let Some(differences) = self.weights.differences.get(&full) else {
+            let values = convert(entry.bytes(), entry.dtype);
+            entry.release();
+            return self.finite(values, || format!("{full} holds a number that is not finite"));
+        };
+        let values = to_f32(entry.bytes(), entry.dtype);
+        entry.release();
+        let mut values = self.finite(values, || format!("{full} holds a number that is not finite"))?;
+        differences.iter().for_each(|difference| difference.add_to(&mut values));
+        let problem = || format!("{full} is not finite with the LoRA added; a smaller scale may help");
+        let mut values = self.finite(values, problem)?;
+        // As they would lie in a file.
+        values.iter_mut().for_each(|value| *value = f32::from_bits(value.to_bits().to_le()));
+        Some(convert(bytemuck::cast_slice(&values), Dtype::F32))
+    }
+
+    /// The numbers, where all are finite; otherwise the problem is noted.
+    fn finite(&self, values: Vec<f32>, problem: impl FnOnce() -> String) -> Option<Vec<f32>> {
+        let is_finite = all_finite(&values);
+        if !is_finite {
+            self.weights.problem(problem());
         }
-        if let Some(differences) = self.weights.differences.get(&full) {
-            differences.iter().for_each(|difference| difference.add_to(&mut values));
-            if !all_finite(&values) {
-                self.weights.problem(format!("{full} is not finite with the LoRA added; a smaller scale may help"));
-                return None;
-            }
-        }
-        Some(values)
+        is_finite.then_some(values)
     }
 
     /// The entry of a tensor, when it is there and as expected.
