@@ -85,6 +85,12 @@ fn precision_is_chosen_and_said() {
     let arguments = ["generate", "a red ball", "--model", model, "--steps", "1", "--size", "32x32", "--frames", "1"];
     let said = place.run(&[&arguments[..], &["-o", "ball.png", "--json", "--precision", "int8"]].concat()).json();
     assert_eq!(said["settings"]["precision"], "int8");
+    for (asked, chosen) in [(&[][..], "int8"), (&["--precision", "f32"], "f32"), (&["--precision", "auto"], "int8")] {
+        let own =
+            ["generate", "a red ball", "--steps", "1", "--size", "32x32", "--frames", "1", "-o", "own.png", "--json"];
+        let said = place.run(&[&own[..], asked].concat()).json();
+        assert_eq!(said["settings"]["precision"], chosen, "{said}");
+    }
 }
 
 #[test]
@@ -97,7 +103,6 @@ fn what_has_32_bits_only_refuses_8() {
     write_input(&place, "vae.clip", &["sample"]);
     let refused = module("vae-encode", model, &["--precision", "int8"]);
     place.run(&refused).refused("vae-encode computes in f32 only");
-    place.run(&["generate", "a red ball", "--precision", "int8"]).refused("misora's own model computes in f32 only");
 }
 
 #[test]

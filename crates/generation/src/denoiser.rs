@@ -1,7 +1,7 @@
 //! A transformer as sampling sees it.
 
 use burn::tensor::Tensor;
-use diffusion::{Canvas, Denoiser, DiffusionError, Sigma};
+use diffusion::{Canvas, Denoiser, DiffusionError, Guidance, Sigma};
 use models::{
     Transformer,
     text::PromptEmbeds,
@@ -51,6 +51,31 @@ impl Denoiser for ModelDenoiser<'_> {
         });
         let clips = (0..b).map(|clip| unpatchify(velocity.clone().narrow(0, clip * grid.len(), grid.len()), grid));
         Ok(Tensor::cat(clips.collect(), 0)) // [B, C, T, H, W]
+    }
+}
+
+/// A model that is led towards a prompt and away from another; both passes at the same time.
+///
+/// It holds two passes in memory, which is little for models whose own passes gain from not waiting for other threads.
+#[derive(Clone, Debug)]
+pub struct GuidedModel<'a> {
+    /// The model with the prompt.
+    pub conditional: ModelDenoiser<'a>,
+    /// The model with the negative prompt, or with none.
+    pub unconditional: ModelDenoiser<'a>,
+    /// How strongly and where.
+    pub guidance: Guidance,
+}
+
+impl Denoiser for GuidedModel<'_> {
+    fn velocity(&self, canvas: &Canvas, sigma: Sigma) -> Result<Tensor<5>, DiffusionError> {
+        let conditional = || self.conditional.velocity(canvas, sigma);
+        if !self.guidance.applies_at(sigma) {
+            return conditional();
+        }
+        let unconditional = || self.unconditional.velocity(canvas, sigma);
+        let (conditional, unconditional) = models::side_by_side(&canvas.latents.device(), conditional, unconditional);
+        Ok(self.guidance.combine(conditional?, unconditional?))
     }
 }
 

@@ -4,9 +4,9 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use diffusion::{Canvas, Guided, Sigma};
+use diffusion::{Canvas, Sigma};
 use models::{
-    Bundle, ModelError,
+    Bundle, ModelError, Precision,
     text::PromptEmbeds,
     transformer::{MotionPath, Motions},
 };
@@ -15,6 +15,7 @@ use video::{Clip, Frame, VideoError};
 use crate::{
     Abilities, Edit, FrameStream, GenerationError, GenerationOptions, GenerationRequest, ModelDenoiser, Motion,
     Progress,
+    denoiser::GuidedModel,
     frame_stream::OwnStream,
     long::{Carried, WindowLatents},
     nano,
@@ -205,6 +206,17 @@ impl Generator {
         Self { bundle, device }
     }
 
+    /// The same with a transformer that computes with so many bits. 8 are meant for the CPU.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        let Bundle { transformer, .. } = self.bundle;
+        let transformer = match precision {
+            Precision::F32 => transformer,
+            Precision::Int8 => transformer.quantised(),
+        };
+        Self { bundle: Bundle { transformer, ..self.bundle }, ..self }
+    }
+
     /// The model that is built in.
     ///
     /// # Errors
@@ -377,7 +389,7 @@ impl Generator {
             motions: None,
         };
         let conditional = ModelDenoiser { prompt_embeds: &prompt, cameras: &cameras, motions, ..unconditional.clone() };
-        let guided = Guided { conditional: &conditional, unconditional: &unconditional, guidance: request.guidance() };
+        let guided = GuidedModel { conditional, unconditional, guidance: request.guidance() };
         course.walk(&guided, (request.sampler(), canvas, sigmas), before)
     }
 

@@ -5,10 +5,13 @@ mod support;
 
 use std::ops::ControlFlow;
 
-use burn::tensor::Device;
-use diffusion::{Canvas, Sampler};
-use generation::{GenerationError, GenerationOptions, GenerationRequest, Generator, Length, Phase, Silent};
-use models::ModelError;
+use burn::tensor::{Device, Tensor};
+use diffusion::{Canvas, Denoiser, Guidance, Guided, Sampler, Sigma};
+use generation::{
+    GenerationError, GenerationOptions, GenerationRequest, Generator, Length, ModelDenoiser, Phase, Silent,
+    denoiser::GuidedModel,
+};
+use models::{ModelError, Precision};
 use support::generator;
 use video::{Frame, VideoError, VideoWriter};
 
@@ -92,6 +95,38 @@ fn an_outline_comes_first_where_the_size_can_be_halved() {
     for strength in [0.0, -1.0, 1.5, f32::NAN] {
         assert!(refused([128, 96], strength).contains("above 0 and at most 1"));
     }
+}
+
+#[test]
+fn guided_passes_side_by_side_are_those_one_after_another() {
+    let generator = generator();
+    let models::Bundle { transformer, text_encoder, tokenizer, .. } = generator.bundle();
+    let embed = |prompt| text_encoder.forward(&[tokenizer.encode(prompt, 20).unwrap()]);
+    let (prompt, negative) = (embed("a red ball rolls"), embed("a blue cube"));
+    let told = |prompt_embeds| ModelDenoiser { transformer, prompt_embeds, cameras: &[None], motions: None };
+    let (conditional, unconditional) = (told(&prompt), told(&negative));
+    let canvas = Canvas::imagined(diffusion::noise([4, 3, 4, 6], &[3], &Device::flex()));
+    let guidance = Guidance::new(3.0).unwrap().within(Sigma::new(0.5).unwrap(), Sigma::PURE_NOISE).unwrap();
+    let apart = Guided { conditional: &conditional, unconditional: &unconditional, guidance };
+    let together = GuidedModel { conditional: conditional.clone(), unconditional: unconditional.clone(), guidance };
+    let [guided, alone] = [0.8, 0.2].map(|level| {
+        let sigma = Sigma::new(level).unwrap();
+        let [apart, together] = [&apart as &dyn Denoiser, &together].map(|way| way.velocity(&canvas, sigma).unwrap());
+        together.clone().into_data().assert_eq(&apart.into_data(), true);
+        together
+    });
+    assert!((guided - alone).abs().max().into_scalar::<f32>() > 1e-3);
+}
+
+#[test]
+fn eight_bits_make_nearly_the_same() {
+    let generator = generator();
+    let request = generator.request(options()).unwrap();
+    let exact = generator.sample_latents(&request, 1, &mut Silent).unwrap();
+    let rounded = generator.with_precision(Precision::Int8).sample_latents(&request, 1, &mut Silent).unwrap();
+    let size = |x: Tensor<5>| x.powi_scalar(2).mean().sqrt().into_scalar::<f32>();
+    let error = size(rounded - exact.clone()) / size(exact);
+    assert!((1e-4..5e-2).contains(&error), "{error}");
 }
 
 #[test]

@@ -104,6 +104,17 @@ impl QuantisedWeight {
         Self { packed: Arc::new(packed) }
     }
 
+    /// Rounds a weight that is there in f32.
+    ///
+    /// # Shapes  `[In, Out]`, as [`linear`](crate::linear()) takes it
+    /// # Panics  when there are more than [`MOST_INPUTS`]
+    pub fn of(weight: Tensor<2>) -> Self {
+        let [inputs, outputs] = weight.dims();
+        let by_output = weight.transpose().into_data();
+        let values = by_output.as_slice::<f32>().expect("weights are f32");
+        Self::new([inputs, outputs], |output, row| row.copy_from_slice(&values[output * inputs..][..inputs]))
+    }
+
     /// Number of inputs and of outputs.
     pub fn dims(&self) -> [usize; 2] {
         [self.packed.inputs, self.packed.outputs]

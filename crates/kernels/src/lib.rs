@@ -11,6 +11,7 @@
 //! | [`packing`] | [`Segments`] and [`Rows`]: how clips share one token sequence |
 //! | [`linear`](mod@linear) | [`linear()`] |
 //! | [`int8`] | [`linear_int8`] with a [`QuantisedWeight`], [`attention_int8`], and [`causal_conv3d_int8`] of [`SiluFrames`] with a [`QuantisedKernel`], for inference |
+//! | [`precision`] | [`Precision`]: which of the two a model takes |
 //! | [`attention`](mod@attention) | [`attention()`] within packed segments |
 //! | [`head_norm`] | [`head_norm_rotary`] for queries and keys |
 //! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
@@ -49,6 +50,7 @@ pub mod linear;
 pub mod modulation;
 pub mod moments;
 pub mod packing;
+pub mod precision;
 pub mod rms_norm;
 pub mod upsample;
 pub mod workers;
@@ -67,9 +69,10 @@ pub use linear::linear;
 pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
 pub use moments::{Gradient, Moments};
 pub use packing::{Rows, Segments};
+pub use precision::Precision;
 pub use rms_norm::{normalize, normalize_silu, rms_norm, rms_norm_silu};
 pub use upsample::double_space;
-pub use workers::on_workers;
+pub use workers::{on_workers, side_by_side};
 
 /// Added to the mean square (or the variance) before its root is taken, in every norm here.
 pub const NORM_EPSILON: f32 = 1e-6;

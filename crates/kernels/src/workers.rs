@@ -17,6 +17,16 @@ pub fn on_workers<R: Send>(device: &Device, body: impl FnOnce() -> R + Send) -> 
     if cpu::is_cpu(device) { rayon::scope(|_| body()) } else { body() }
 }
 
+/// Runs two passes that only compute at the same time, where the device is the CPU: a thread with a pass of its own needs
+/// nothing from another until the end, and threads without one help with the operations of both.
+pub fn side_by_side<A: Send, B: Send>(
+    device: &Device,
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    if cpu::is_cpu(device) { rayon::join(a, b) } else { (a(), b()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +38,13 @@ mod tests {
         let [outer, inner] = on_workers(&Device::flex().autodiff(), || [rayon::current_thread_index(), nested()]);
         assert!(outer.is_some());
         assert_eq!(outer, inner);
+    }
+
+    #[test]
+    fn two_passes_are_begun_on_workers() {
+        let place = rayon::current_thread_index;
+        let (a, b) = side_by_side(&Device::flex(), || ("a", place()), || ("b", place()));
+        assert_eq!((a.0, b.0), ("a", "b"));
+        assert!(a.1.is_some() && b.1.is_some());
     }
 }

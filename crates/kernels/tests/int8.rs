@@ -41,6 +41,17 @@ fn half_step(row: &[f32]) -> f64 {
 }
 
 #[test]
+fn a_weight_is_the_same_however_it_is_given() {
+    let given = random([70, 130]);
+    let (by_output, whole) = (weight(&values(given.clone().transpose()), 70), QuantisedWeight::of(given.clone()));
+    assert_eq!(whole.dims(), [70, 130]);
+    assert_eq!(whole.to_f32(), by_output.to_f32());
+    let largest = given.clone().abs().max().into_scalar::<f32>();
+    let off = values(given).iter().zip(whole.to_f32()).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
+    assert!(off <= largest / 127.0 * 0.50001, "{off} of {largest}");
+}
+
+#[test]
 fn errors_stay_within_what_rounding_explains() {
     for (n, inputs, outputs) in [(1, 1, 1), (3, 5, 7), (50, 129, 65), (200, 1537, 31), (7, 4096, 17)] {
         let (x, matrix, bias) = (random([n, inputs]), values(random([outputs, inputs])), random([outputs]));

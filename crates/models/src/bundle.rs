@@ -125,7 +125,7 @@ impl Bundle {
                 ),
             });
         }
-        let mut weights = WeightInit::new(device, 0);
+        let mut weights = WeightInit::blank(device);
         let at = |name: &str| -> PathBuf { folder.join(name) };
         let autoencoder = info.autoencoder.init(&mut weights);
         let autoencoder = checkpoint::load_bytes(autoencoder, bytes.autoencoder, &at(AUTOENCODER), "autoencoder")?;

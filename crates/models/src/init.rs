@@ -1,4 +1,4 @@
-//! Seeded first weights: the same seed gives the same model on every machine.
+//! First weights: seeded, so that the same seed gives the same model on every machine, or blank, to be read.
 
 use burn::{
     module::Param,
@@ -11,13 +11,19 @@ use rand_chacha::ChaCha8Rng;
 #[derive(Debug)]
 pub struct WeightInit {
     device: Device,
-    rng: ChaCha8Rng,
+    /// None where nothing is drawn.
+    rng: Option<ChaCha8Rng>,
 }
 
 impl WeightInit {
     /// Weights on `device`, all of them determined by `seed`.
     pub fn new(device: &Device, seed: u64) -> Self {
-        Self { device: device.clone(), rng: ChaCha8Rng::seed_from_u64(seed) }
+        Self { device: device.clone(), rng: Some(ChaCha8Rng::seed_from_u64(seed)) }
+    }
+
+    /// Zeros wherever weights would be drawn: for a model whose weights are read next.
+    pub fn blank(device: &Device) -> Self {
+        Self { device: device.clone(), rng: None }
     }
 
     /// The device that the weights are made on.
@@ -33,7 +39,8 @@ impl WeightInit {
 
     /// Uniform in ±`bound`.
     pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f32) -> Param<Tensor<D>> {
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.rng.random_range(-bound..=bound)).collect();
+        let Some(rng) = &mut self.rng else { return self.zeros(shape) };
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-bound..=bound)).collect();
         Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
     }
 

@@ -26,5 +26,7 @@ pub use autoencoder::{Autoencoder, AutoencoderConfig};
 pub use bundle::{Bundle, BundleInfo};
 pub use error::ModelError;
 pub use init::WeightInit;
+// Who runs models says with what, and what runs at the same time, and knows no kernel.
+pub use kernels::{Precision, side_by_side};
 pub use text::{TextEncoder, TextEncoderConfig, Tokenizer};
 pub use transformer::{Transformer, TransformerConfig};

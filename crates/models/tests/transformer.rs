@@ -132,6 +132,24 @@ fn the_way_and_the_name_of_what_moves_matter() {
 }
 
 #[test]
+fn eight_bits_change_little() {
+    let (text, transformer) = models();
+    let grids = [TokenGrid { frames: 3, rows: 4, columns: 2 }, TokenGrid { frames: 1, rows: 2, columns: 2 }];
+    let input = TransformerInput {
+        patches: noise(28),
+        grids: &grids,
+        levels: &[0.7; 28],
+        prompt_embeds: &text.forward(&[vec![1, 2, 3], vec![4]]),
+        cameras: &[None, None],
+        motions: None,
+    };
+    let (exact, rounded) = (transformer.forward(&input), transformer.clone().quantised().forward(&input));
+    let size = |x: Tensor<2>| x.powi_scalar(2).mean().sqrt().into_scalar::<f32>();
+    let error = size(rounded - exact.clone()) / size(exact);
+    assert!((1e-4..3e-2).contains(&error), "{error}");
+}
+
+#[test]
 fn weights_come_back_whole_and_wrong_ones_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("transformer.safetensors");
@@ -139,6 +157,9 @@ fn weights_come_back_whole_and_wrong_ones_are_named() {
     checkpoint::save(&transformer, &path, Precision::F32).unwrap();
 
     let fresh = TransformerConfig::tiny(4, 16).init(&mut WeightInit::new(&Device::flex(), 99));
+    let blank = TransformerConfig::tiny(4, 16).init(&mut WeightInit::blank(&Device::flex()));
+    let loaded = checkpoint::load(blank, &path, "transformer").unwrap();
+    assert_eq!(checkpoint::named_tensors(&loaded), checkpoint::named_tensors(&transformer));
     let loaded = checkpoint::load(fresh.clone(), &path, "transformer").unwrap();
     assert_eq!(checkpoint::named_tensors(&loaded), checkpoint::named_tensors(&transformer));
 

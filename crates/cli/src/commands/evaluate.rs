@@ -11,7 +11,7 @@ use evaluation::{EvaluationSettings, Monitor, Phase, VideoSettings, classifier::
 use generation::{GenerationOptions, Length};
 use indicatif::ProgressBar;
 
-use super::{model_choice::ModelChoice, sampling_choice::SamplingChoice};
+use super::{model_choice::ModelChoice, precision_choice::PrecisionChoice, sampling_choice::SamplingChoice};
 use crate::{interrupt, print, progress, target::check_folder, value};
 
 /// Held-out renders on which the classifier is tried.
@@ -32,6 +32,8 @@ Examples:
 pub struct Evaluate {
     #[command(flatten)]
     model: ModelChoice,
+    #[command(flatten)]
+    precision: PrecisionChoice,
     /// A file of prompts, instead of held-out ones
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
@@ -85,7 +87,7 @@ impl Evaluate {
         if let Some(folder) = &self.output {
             std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
-        let generator = self.model.load()?;
+        let (generator, _) = self.model.load(&self.precision)?;
         let mut watcher = Watcher::default();
         let settings = EvaluationSettings {
             clips: self.clips as usize,

@@ -39,14 +39,15 @@ pub struct DeviceChoice {
 }
 
 impl ModelChoice {
-    /// Loads the model.
-    pub fn load(&self) -> anyhow::Result<Generator> {
+    /// Loads the model, and says what it computes with.
+    pub fn load(&self, precision: &PrecisionChoice) -> anyhow::Result<(Generator, Precision)> {
+        let precision = precision.of_own(self.device.device)?;
         let device = self.device.device.open()?;
         let bundle = match &self.model {
             Some(place) => Bundle::load(&model_place::find_or_pull(place)?, &device)?,
             None => nano::load(&device)?,
         };
-        Ok(Generator::new(bundle))
+        Ok((Generator::new(bundle).with_precision(precision), precision))
     }
 
     /// Loads the model, which may also be a Wan folder in the layout of diffusers, and says what it computes with.
@@ -76,8 +77,8 @@ impl ModelChoice {
                 bail!("--lora changes Wan models only; name one with --model, or leave it out")
             }
             _ => {
-                let precision = precision.of_what_has_f32_only("misora's own model")?;
-                Ok((Box::new(self.load()?), precision))
+                let (generator, precision) = self.load(precision)?;
+                Ok((Box::new(generator), precision))
             }
         }
     }

@@ -1,17 +1,18 @@
-//! What an open checkpoint computes with.
+//! What a model computes with.
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
+use generation::DeviceKind;
 use wan::{Precision, WanFolder};
 
 use crate::memory;
 
-/// The option of every command that runs a transformer of others.
+/// The option of every command that runs a model.
 #[derive(Args)]
 pub struct PrecisionChoice {
-    /// What a Wan model computes with; auto takes int8 where the transformer in f32 would not fit into memory
-    #[arg(long, default_value = "f32")]
-    precision: Asked,
+    /// What a model computes with [default: int8 for misora's own on the CPU, f32 for others]
+    #[arg(long)]
+    precision: Option<Asked>,
 }
 
 /// What may be asked for.
@@ -19,41 +20,53 @@ pub struct PrecisionChoice {
 enum Asked {
     /// 32 bits
     F32,
-    /// 8 bits where most of the work is: about three times as fast, less than a third of the memory for the
+    /// 8 bits where most of the work is: up to three times as fast, for Wan less than a third of the memory for the
     /// transformer, and nearly the same result
     Int8,
-    /// One of the two, by the memory that is free
+    /// Misora's own as by default; of Wan int8 where the transformer in f32 would not fit into memory
     Auto,
 }
 
 impl PrecisionChoice {
     /// Whether another precision than the usual one was asked for.
-    pub fn is_given(&self) -> bool {
-        self.precision != Asked::F32
+    pub const fn is_given(&self) -> bool {
+        self.precision.is_some()
     }
 
-    /// What the transformer of a folder is to compute with.
+    /// What misora's own transformer is to compute with.
+    pub fn of_own(&self, device: DeviceKind) -> anyhow::Result<Precision> {
+        Ok(match self.precision {
+            Some(Asked::F32) => Precision::F32,
+            _ if device == DeviceKind::Cpu => Precision::Int8,
+            Some(Asked::Int8) => {
+                bail!("int8 is for the CPU, not for {}. Leave out --precision or --device", device.name())
+            }
+            Some(Asked::Auto) | None => Precision::F32,
+        })
+    }
+
+    /// What the transformer of a Wan folder is to compute with.
     pub fn of_transformer(&self, folder: &WanFolder) -> anyhow::Result<Precision> {
         Ok(match self.precision {
-            Asked::F32 => Precision::F32,
-            Asked::Int8 => Precision::Int8,
-            Asked::Auto => choose(folder.transformer_f32_bytes()?, memory::available_bytes()),
+            Some(Asked::F32) | None => Precision::F32,
+            Some(Asked::Int8) => Precision::Int8,
+            Some(Asked::Auto) => choose(folder.transformer_f32_bytes()?, memory::available_bytes()),
         })
     }
 
     /// What the half of the autoencoder that makes pixels computes with, on its own.
     pub fn of_decoder(&self) -> Precision {
         match self.precision {
-            Asked::Int8 => Precision::Int8,
-            Asked::F32 | Asked::Auto => Precision::F32,
+            Some(Asked::Int8) => Precision::Int8,
+            Some(Asked::F32 | Asked::Auto) | None => Precision::F32,
         }
     }
 
     /// The same for something that knows 32 bits only.
     pub fn of_what_has_f32_only(&self, what: &str) -> anyhow::Result<Precision> {
-        if self.precision == Asked::Int8 {
+        if self.precision == Some(Asked::Int8) {
             bail!(
-                "{what} computes in f32 only; int8 is for the transformer of a Wan folder, and for its decoder. Leave out --precision"
+                "{what} computes in f32 only; int8 is for the transformer and for the decoder. Leave out --precision"
             );
         }
         Ok(Precision::F32)

@@ -79,7 +79,7 @@ impl Classifier {
         }
         let Manifest { config, .. } = serde_json::from_slice(manifest).map_err(|error| wrong(&path, &error))?;
         config.validate().map_err(|reason| wrong(&path, &reason))?;
-        let fresh = config.init(&mut WeightInit::new(&Device::flex(), 0));
+        let fresh = config.init(&mut WeightInit::blank(&Device::flex()));
         Ok(checkpoint::load_bytes(fresh, weights, &folder.join(WEIGHTS), "classifier")?)
     }
 }

@@ -13,6 +13,8 @@ use crate::cpu::{EachTask, SharedMut, fetch_for_writing, parts, simd::Fma, unini
 const TASK_ROWS: usize = 72 * ROWS;
 /// Bytes of a task's panels: they stay in the second cache, together with those that come next.
 const TASK_BYTES: usize = 1 << 19;
+/// Tasks of a thread at least, where there are enough panels.
+const TASKS_PER_THREAD: usize = 4;
 /// Rows that are rounded before any is multiplied, so that they take little memory.
 const CHUNK: usize = 4 * TASK_ROWS;
 
@@ -21,9 +23,11 @@ pub(super) fn rows_per_task(rows: usize) -> usize {
     rows.div_ceil(rows.div_ceil(TASK_ROWS).max(1)).next_multiple_of(ROWS)
 }
 
-/// Panels of a task, by the groups of each.
-fn panels_per_task(groups: usize) -> usize {
-    (TASK_BYTES / size_of::<Weights>() / groups.max(1)).clamp(1, 4)
+/// Panels of a task, by the groups of each and by how many there are for all tasks: with few, a thread should not have
+/// most of them.
+fn panels_per_task(groups: usize, all: usize) -> usize {
+    let share = all.div_ceil(TASKS_PER_THREAD * rayon::current_num_threads());
+    (TASK_BYTES / size_of::<Weights>() / groups.max(1)).min(share).clamp(1, 4)
 }
 
 /// What is done to an output before it is written.
@@ -70,11 +74,13 @@ impl Work for Affine<'_> {
             let (numbers, scales) =
                 rounded::<D>(&self.x[chunk.start * inputs..chunk.end * inputs], [chunk.len(), inputs]);
             let rows = parts(chunk.len(), rows_per_task(chunk.len()));
+            let panels: usize = layers.iter().map(|(weight, ..)| weight.outputs.div_ceil(LANES)).sum();
+            let per_task = panels_per_task(groups, rows.clone().count() * panels);
             let tasks: Vec<_> = layers
                 .iter()
                 .flat_map(|layer| rows.clone().map(move |rows| (layer, rows)))
                 .flat_map(|(layer, rows)| {
-                    let panels = parts(layer.0.outputs.div_ceil(LANES), panels_per_task(groups));
+                    let panels = parts(layer.0.outputs.div_ceil(LANES), per_task);
                     panels.map(move |panels| (layer, rows.clone(), panels))
                 })
                 .collect();

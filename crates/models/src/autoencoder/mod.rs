@@ -120,7 +120,7 @@ impl AutoencoderConfig {
             down: LinearConfig::new(4 * e4, e8).init(weights),
             eighth: blocks(self.encoder_blocks[1], e8, weights),
             norm_out: weights.ones([e8]),
-            conv_out: Linear { bias: weights.values(first_moments), ..LinearConfig::new(e8, 2 * c).init_zero(weights) },
+            conv_out: LinearConfig::new(e8, 2 * c).init_zero(weights).with_bias(weights.values(first_moments)),
         };
         let decoder = Decoder {
             shortcut: LinearConfig::new(c, BLOCK_VALUES).init(weights),

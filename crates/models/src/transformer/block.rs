@@ -4,7 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
-use kernels::{Attention, GatedResidual, HeadNormRotary, ModulatedLayerNorm, Rotary, Rows, Segments};
+use kernels::{Attention, GatedResidual, HeadNormRotary, ModulatedLayerNorm, Precision, Rotary, Rows, Segments};
 
 use super::TransformerConfig;
 use crate::{
@@ -40,6 +40,7 @@ pub(super) struct Block {
 /// What all layers share during one pass.
 pub(super) struct Context<'a> {
     pub(super) heads: usize,
+    pub(super) precision: Precision,
     pub(super) segments: Segments,
     pub(super) rotary: Rotary,
     pub(super) rows: Rows,
@@ -74,6 +75,13 @@ impl Block {
         }
     }
 
+    /// Computes in 8 bits from here on.
+    pub(super) fn quantise(&mut self) {
+        let attention = [&mut self.query, &mut self.key, &mut self.value, &mut self.output];
+        let cross = [&mut self.cross_query, &mut self.cross_key, &mut self.cross_value, &mut self.cross_output];
+        attention.into_iter().chain(cross).chain([&mut self.up, &mut self.down]).for_each(Linear::quantise);
+    }
+
     /// # Shapes  x: `[N, D]`, returned in the same shape
     pub(super) fn forward(&self, x: Tensor<2>, context: &Context<'_>) -> Tensor<2> {
         let [_, d] = x.dims();
@@ -87,23 +95,24 @@ impl Block {
         let x = x.clone() + self.attend_to_prompt(kernels::rms_norm(x, self.norm_cross.val()), context);
         let normed =
             kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(3), scale: part(4), rows });
-        let y = self.down.forward(kernels::gelu(self.up.forward(normed)));
+        let y = Linear::feed_forward([&self.up, &self.down], normed);
         kernels::gated_residual(GatedResidual { x, y, gate: part(5), rows })
     }
 
     fn attend(&self, x: Tensor<2>, context: &Context<'_>) -> Tensor<2> {
-        let rotated = |projection: &Linear, weight: &Param<Tensor<1>>| {
+        let rotated = |x: Tensor<2>, weight: &Param<Tensor<1>>| {
             kernels::head_norm_rotary(HeadNormRotary {
-                x: projection.forward(x.clone()),
+                x,
                 weight: weight.val(),
                 heads: context.heads,
                 rotary: Some(context.rotary.clone()),
             })
         };
-        let attended = kernels::attention(Attention {
-            query: rotated(&self.query, &self.norm_query),
-            key: rotated(&self.key, &self.norm_key),
-            value: self.value.forward(x.clone()),
+        let [query, key, value] = Linear::forward_all([&self.query, &self.key, &self.value], x);
+        let attended = context.precision.attention(Attention {
+            query: rotated(query, &self.norm_query),
+            key: rotated(key, &self.norm_key),
+            value,
             heads: context.heads,
             query_segments: &context.segments,
             key_segments: &context.segments,
@@ -115,11 +124,12 @@ impl Block {
         let normed = |x: Tensor<2>, weight: &Param<Tensor<1>>| {
             kernels::head_norm_rotary(HeadNormRotary { x, weight: weight.val(), heads: context.heads, rotary: None })
         };
-        let prompt = &context.prompt_embeds.tokens;
-        let attended = kernels::attention(Attention {
+        let prompt = context.prompt_embeds.tokens.clone();
+        let [key, value] = Linear::forward_all([&self.cross_key, &self.cross_value], prompt);
+        let attended = context.precision.attention(Attention {
             query: normed(self.cross_query.forward(x), &self.norm_cross_query),
-            key: normed(self.cross_key.forward(prompt.clone()), &self.norm_cross_key),
-            value: self.cross_value.forward(prompt.clone()),
+            key: normed(key, &self.norm_cross_key),
+            value,
             heads: context.heads,
             query_segments: &context.segments,
             key_segments: &context.prompt_embeds.segments,

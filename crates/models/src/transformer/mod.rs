@@ -22,7 +22,7 @@ pub(crate) mod rotary;
 pub mod tokens;
 
 use burn::{module::Module, tensor::Tensor};
-use kernels::{ModulatedLayerNorm, Segments};
+use kernels::{ModulatedLayerNorm, Precision, Segments};
 
 pub use camera::{CameraPose, half_view};
 pub use config::{PATCH, TransformerConfig};
@@ -52,6 +52,8 @@ pub struct Transformer {
     motion: Option<MotionConditioning>,
     #[module(skip)]
     config: TransformerConfig,
+    #[module(skip)]
+    precision: Precision,
 }
 
 /// Packed clips, as the transformer sees them.
@@ -85,6 +87,7 @@ impl TransformerConfig {
             patch_out: LinearConfig::new(d, self.patch_width()).init_zero(weights),
             motion: self.motion.then(|| MotionConditioning::init(self, weights)),
             config: self.clone(),
+            precision: Precision::F32,
         }
     }
 }
@@ -93,6 +96,13 @@ impl Transformer {
     /// Sizes.
     pub const fn config(&self) -> &TransformerConfig {
         &self.config
+    }
+
+    /// The same for generating alone, its blocks in 8 bits: there is no gradient any more.
+    #[must_use]
+    pub fn quantised(mut self) -> Self {
+        self.blocks.iter_mut().for_each(Block::quantise);
+        Self { precision: Precision::Int8, ..self }
     }
 
     /// Velocity of every patch.
@@ -120,6 +130,7 @@ impl Transformer {
         let embedding = kernels::silu(embedding); // [L, D]
         let context = Context {
             heads: self.config.heads,
+            precision: self.precision,
             segments,
             rotary: rotary::rotary_3d(input.grids, self.config.head_width(), &input.patches.device()),
             rows,

@@ -62,7 +62,7 @@ impl TransformerMemory {
         let cross = 4 * n * d + 3 * m * d;
         // What comes in and what comes out, twice while its parts are joined, and the hidden layer of some tokens, before
         // and after its activation.
-        let feed_forward = 4 * n * d + n.min(self.precision.hidden_rows(n as usize) as u64) * 2 * hidden;
+        let feed_forward = 4 * n * d + n.min(precision::hidden_rows(self.precision, n as usize) as u64) * 2 * hidden;
         // Latents and velocities of a few steps, positions and prompts stay all the while.
         let kept = 4 * n * channels + n * head + 2 * m * text + m * d;
         self.weights.peak_keeping(KEPT + KEPT_IN_PASS, kept + attention.max(cross).max(feed_forward))

@@ -1,25 +1,15 @@
 //! What the linear layers and the attention of the blocks compute with: nearly all of the time is theirs.
 
 use burn::tensor::Tensor;
-use kernels::{Attention, QuantisedWeight};
+use kernels::QuantisedWeight;
 
 use crate::{Precision, layers::Linear, weights::Scope};
 
-impl Precision {
-    /// Of so many tokens those whose hidden layers are there at the same time: as few as keep all threads at work on whole products.
-    pub(super) fn hidden_rows(self, tokens: usize) -> usize {
-        match self {
-            Self::F32 => HIDDEN_ROWS,
-            Self::Int8 => kernels::int8::rows_at_once(tokens),
-        }
-    }
-
-    /// Attention in a block.
-    pub(super) fn attention(self, input: Attention<'_>) -> Tensor<2> {
-        match self {
-            Self::F32 => kernels::attention(input),
-            Self::Int8 => kernels::attention_int8(input),
-        }
+/// Of so many tokens those whose hidden layers are there at the same time: as few as keep all threads at work on whole products.
+pub(super) fn hidden_rows(precision: Precision, tokens: usize) -> usize {
+    match precision {
+        Precision::F32 => HIDDEN_ROWS,
+        Precision::Int8 => kernels::int8::rows_at_once(tokens),
     }
 }
 
