@@ -85,7 +85,8 @@ fn precision_is_chosen_and_said() {
     let arguments = ["generate", "a red ball", "--model", model, "--steps", "1", "--size", "32x32", "--frames", "1"];
     let said = place.run(&[&arguments[..], &["-o", "ball.png", "--json", "--precision", "int8"]].concat()).json();
     assert_eq!(said["settings"]["precision"], "int8");
-    for (asked, chosen) in [(&[][..], "int8"), (&["--precision", "f32"], "f32"), (&["--precision", "auto"], "int8")] {
+    let fastest = wan::Precision::fastest().name();
+    for (asked, chosen) in [(&[][..], fastest), (&["--precision", "f32"], "f32"), (&["--precision", "int8"], "int8")] {
         let own =
             ["generate", "a red ball", "--steps", "1", "--size", "32x32", "--frames", "1", "-o", "own.png", "--json"];
         let said = place.run(&[&own[..], asked].concat()).json();
@@ -103,6 +104,7 @@ fn what_has_32_bits_only_refuses_8() {
     write_input(&place, "vae.clip", &["sample"]);
     let refused = module("vae-encode", model, &["--precision", "int8"]);
     place.run(&refused).refused("vae-encode computes in f32 only");
+    place.run(&["generate", "a red ball", "--precision", "int8", "--device", "cuda"]).refused("int8 is for the CPU");
 }
 
 #[test]

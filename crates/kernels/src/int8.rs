@@ -223,6 +223,11 @@ pub fn feed_forward_int8(x: Tensor<2>, [up, down]: [LayerInt8<'_>; 2]) -> Tensor
     Tensor::from_dispatch(without_gradient(tensor(y, [rows, down.outputs])))
 }
 
+/// Whether this processor multiplies and adds numbers of 8 bits in one instruction (VNNI).
+pub fn is_one_instruction() -> bool {
+    Instructions::best().sum_at_once()
+}
+
 /// Of so many rows those whose hidden layer is there at the same time in [`feed_forward_int8`].
 pub fn rows_at_once(rows: usize) -> usize {
     affine::rows_per_task(rows).max(1)

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Attention, attention, attention_int8};
+use crate::{Attention, attention, attention_int8, int8};
 
 /// What numbers are computed with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// The faster one on this processor: 8 bits where one instruction multiplies and adds them. Without it they are about as
+    /// fast as 32.
+    pub fn fastest() -> Self {
+        if int8::is_one_instruction() { Self::Int8 } else { Self::F32 }
+    }
+
     /// As it is written on the command line.
     pub const fn name(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use crate::memory;
 /// The option of every command that runs a model.
 #[derive(Args)]
 pub struct PrecisionChoice {
-    /// What a model computes with [default: int8 for misora's own on the CPU, f32 for others]
+    /// What a model computes with [default: for misora's own int8 where the processor has VNNI, f32 else and for others]
     #[arg(long)]
     precision: Option<Asked>,
 }
@@ -35,13 +35,14 @@ impl PrecisionChoice {
 
     /// What misora's own transformer is to compute with.
     pub fn of_own(&self, device: DeviceKind) -> anyhow::Result<Precision> {
+        let is_cpu = device == DeviceKind::Cpu;
         Ok(match self.precision {
-            Some(Asked::F32) => Precision::F32,
-            _ if device == DeviceKind::Cpu => Precision::Int8,
-            Some(Asked::Int8) => {
+            Some(Asked::Int8) if !is_cpu => {
                 bail!("int8 is for the CPU, not for {}. Leave out --precision or --device", device.name())
             }
-            Some(Asked::Auto) | None => Precision::F32,
+            Some(Asked::Int8) => Precision::Int8,
+            Some(Asked::Auto) | None if is_cpu => Precision::fastest(),
+            Some(Asked::F32 | Asked::Auto) | None => Precision::F32,
         })
     }
 

@@ -194,6 +194,17 @@ impl Instructions {
         }
     }
 
+    /// Whether products are multiplied and added at once.
+    pub(super) const fn sum_at_once(self) -> bool {
+        match self {
+            Self::Portable => false,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => false,
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni | Self::Avx512Vnni => true,
+        }
+    }
+
     pub(super) fn available() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|instructions| instructions.is_available())
     }
