@@ -25,15 +25,20 @@ import sys
 import time
 from pathlib import Path
 
-# (part, latent frames, height, width, text tokens)
+# (part, latent frames, height, width, text tokens[, those of the prompt: the rest are zeros, as pipelines fill up])
 CASES = {
     "tiny": [
         ("transformer", 3, 8, 12, 17),
+        ("transformer", 3, 8, 12, 17, 5),
         ("vae-decode", 3, 4, 6, 0),
         ("vae-encode", 3, 4, 6, 0),
         ("text", 0, 0, 0, 96),
     ],
-    "1.3b": [("transformer", 5, 32, 32, 512), ("vae-decode", 5, 32, 32, 0)],
+    "1.3b": [
+        ("transformer", 5, 32, 32, 512),
+        ("transformer", 5, 32, 32, 512, 21),
+        ("vae-decode", 5, 32, 32, 0),
+    ],
 }
 TRANSFORMER = {
     "tiny": dict(num_attention_heads=2, attention_head_dim=24, num_layers=3, ffn_dim=96, text_dim=40),
@@ -70,7 +75,7 @@ def make_model(folder, size):
 
 
 def make_input(path, size, case):
-    part, frames, height, width, tokens = case
+    part, frames, height, width, tokens, *prompt = case
     if path.exists():
         return
     import torch
@@ -84,6 +89,8 @@ def make_input(path, size, case):
             "timestep": torch.full((1,), 500.0),
             "encoder_hidden_states": torch.randn(1, tokens, text_dim),
         }
+        for length in prompt:
+            tensors["encoder_hidden_states"][:, length:] = 0
     elif part == "vae-decode":
         tensors = {"latents": torch.randn(1, 16, frames, height, width)}
     elif part == "vae-encode":
@@ -164,7 +171,9 @@ def input_of(folder, size, case):
 
 
 def described(case):
-    return f"{case[0]} {'×'.join(str(side) for side in case[1:] if side)}"
+    part, *sides = case
+    prompt = f", {sides.pop()} of the prompt" if len(sides) > 4 else ""
+    return f"{part} {'×'.join(str(side) for side in sides if side)}{prompt}"
 
 
 def compare(options, case):

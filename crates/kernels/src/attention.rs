@@ -40,7 +40,7 @@ pub struct Attention<'a> {
 /// Scaled dot-product attention: the tokens of query segment `i` see exactly key segment `i`.
 ///
 /// Formula:  per segment and head, out = softmax(q·kᵀ / √Dh) · v;
-///           a query whose key segment is empty gets zeros
+///           a query whose key segment is empty gets zeros; a key that stands for n has ln n added to its scores
 ///
 /// # Shapes  as the fields say → `[N, heads·Dh]`
 /// # Panics  when the shapes or the segments do not fit together
@@ -127,8 +127,8 @@ pub fn composite(input: Attention<'_>) -> Tensor<2> {
             let (k, v) = (split(&key, key_rows, key_room), split(&value, key_rows, key_room));
             let scale = ((width / heads) as f64).sqrt().recip();
             let mut scores = q.matmul(k.swap_dims(2, 3)) * scale;
-            if let Some(hidden) = hide_room(key_segments, first..first + run, key_room) {
-                scores = scores + Tensor::<4>::from_data(hidden, &device);
+            if let Some(added) = added_to_scores(key_segments, first..first + run, key_room) {
+                scores = scores + Tensor::<4>::from_data(added, &device);
             }
             let out = activation::softmax(scores, 3).matmul(v).swap_dims(1, 2); // [run, room, heads, Dh]
             outputs.push(out.reshape([run * room, width]));
@@ -138,14 +138,17 @@ pub fn composite(input: Attention<'_>) -> Tensor<2> {
     if outputs.is_empty() { Tensor::zeros([tokens, width], &device) } else { Tensor::cat(outputs, 0) }
 }
 
-/// What is added to the scores of keys that only fill room, `[run, 1, 1, room]`, where there are any.
-fn hide_room(segments: &Segments, run: Range<usize>, room: usize) -> Option<TensorData> {
-    if run.clone().all(|index| segments.length(index) == room) {
+/// What is added to the scores of keys that stand for several or only fill room, `[run, 1, 1, room]`, where there are any.
+fn added_to_scores(segments: &Segments, run: Range<usize>, room: usize) -> Option<TensorData> {
+    if !segments.has_repeats() && run.clone().all(|index| segments.length(index) == room) {
         return None;
     }
-    let hidden: Vec<f32> = run
-        .clone()
-        .flat_map(|index| (0..room).map(move |key| if key < segments.length(index) { 0.0 } else { HIDDEN }))
-        .collect();
-    Some(TensorData::new(hidden, [run.len(), 1, 1, room]))
+    let added = run.clone().flat_map(|index| {
+        (0..room).map(move |key| match segments.length(index) {
+            length if key >= length => HIDDEN,
+            length if key + 1 == length => (segments.repeats_of_last(index) as f32).ln(),
+            _ => 0.0,
+        })
+    });
+    Some(TensorData::new(added.collect::<Vec<_>>(), [run.len(), 1, 1, room]))
 }

@@ -14,7 +14,7 @@
 //! | [`precision`] | [`Precision`]: which of the two a model takes |
 //! | [`attention`](mod@attention) | [`attention()`] within packed segments |
 //! | [`head_norm`] | [`head_norm_rotary`] for queries and keys |
-//! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`] |
+//! | [`modulation`] | [`modulated_layer_norm`], [`gated_residual`], [`residual`] |
 //! | [`activation`] | [`gelu`], [`silu`] |
 //! | [`rms_norm`](mod@rms_norm) | [`rms_norm()`], [`rms_norm_silu`], [`normalize`], [`normalize_silu`] |
 //! | [`conv`] | [`causal_conv3d`] and [`causal_conv3d_behind`], channels last |
@@ -66,7 +66,7 @@ pub use int8::{
     linear_int8, linears_int8,
 };
 pub use linear::linear;
-pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm};
+pub use modulation::{GatedResidual, ModulatedLayerNorm, gated_residual, modulated_layer_norm, residual};
 pub use moments::{Gradient, Moments};
 pub use packing::{Rows, Segments};
 pub use precision::Precision;

@@ -12,7 +12,9 @@ use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::cpu::simd::{dot, sum};
-use crate::cpu::{self, EachTask, Operation, ROWS, TableSums, dims, read, tensor, uninit, values, vectorize};
+use crate::cpu::{
+    self, EachTask, Operation, ROWS, TableSums, dims, own_values, read, tensor, uninit, values, vectorize,
+};
 use crate::{NORM_EPSILON, Rows};
 
 /// What [`modulated_layer_norm`] is given.
@@ -75,6 +77,20 @@ pub fn gated_residual(input: GatedResidual<'_>) -> Tensor<2> {
     let GatedResidual { x, y, gate, rows } = input;
     let inputs = [x.into_dispatch(), y.into_dispatch(), gate.into_dispatch()];
     Tensor::from_dispatch(cpu::run(Gate { rows: rows.clone() }, inputs))
+}
+
+/// Adds a block's output to the residual stream, by all threads.
+///
+/// Formula:  out = x + y
+///
+/// # Shapes  x and y: `[N, D]`, returned in the same shape
+/// # Panics  when the shapes differ
+pub fn residual(x: Tensor<2>, y: Tensor<2>) -> Tensor<2> {
+    assert_eq!(x.dims(), y.dims(), "residual: x and y must have the same shape");
+    if !cpu::supported(&x) || !cpu::supported(&y) {
+        return x + y;
+    }
+    Tensor::from_dispatch(cpu::run(Sum, [x.into_dispatch(), y.into_dispatch()]))
 }
 
 fn check(what: &str, x: &Tensor<2>, table: &Tensor<2>, rows: &Rows) {
@@ -220,6 +236,29 @@ impl Operation<3> for Gate {
         (tensor(out, [n, width]), [y, gate])
     }
 
+    fn infer(&self, [x, mut y, gate]: [FlexTensor; 3]) -> FlexTensor {
+        let [_, width] = dims(&y);
+        let Some(all) = own_values(&mut y) else { return self.forward([x, y, gate]).0 };
+        let [x, gate] = [x, gate].map(read);
+        let gates = values(&gate);
+        let block = ROWS * width.max(1);
+        let blocks = all.par_chunks_mut(block).zip(values(&x).par_chunks(block));
+        blocks.zip(self.rows.as_slice().par_chunks(ROWS)).each_task(|((y, x), rows)| {
+            vectorize(
+                #[inline(always)]
+                |_| {
+                    for ((y, x), row) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(rows) {
+                        let gates = &gates[*row as usize * width..][..width];
+                        for ((y, x), gate) in y.iter_mut().zip(x).zip(gates) {
+                            *y = x + gate * *y;
+                        }
+                    }
+                },
+            );
+        });
+        y
+    }
+
     fn backward(&self, [y, gate]: Self::Saved, grad: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
         let grad = read(grad);
         let ([n, width], [levels, _]) = (dims(&y), dims(&gate));
@@ -248,5 +287,45 @@ impl Operation<3> for Gate {
         });
         let [sums] = TableSums::gather(sums.collect(), levels, width);
         [Some(grad), Some(tensor(result, [n, width])), Some(sums)]
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Sum;
+
+/// Values that one task adds up.
+const SUMS: usize = 1 << 14;
+
+impl Operation<2> for Sum {
+    type Saved = ();
+
+    fn forward(&self, [x, y]: [FlexTensor; 2]) -> (FlexTensor, ()) {
+        let [x, y] = [x, y].map(read);
+        let [n, width] = dims(&x);
+        let mut out = uninit(n * width);
+        let parts = values(&x).par_chunks(SUMS).zip(values(&y).par_chunks(SUMS));
+        out.par_chunks_mut(SUMS).zip(parts).each_task(|(out, (x, y))| {
+            vectorize(
+                #[inline(always)]
+                |_| out.iter_mut().zip(x).zip(y).for_each(|((out, x), y)| *out = x + y),
+            );
+        });
+        (tensor(out, [n, width]), ())
+    }
+
+    fn infer(&self, [x, mut y]: [FlexTensor; 2]) -> FlexTensor {
+        let x = read(x);
+        let Some(all) = own_values(&mut y) else { return self.forward([x, y]).0 };
+        all.par_chunks_mut(SUMS).zip(values(&x).par_chunks(SUMS)).each_task(|(y, x)| {
+            vectorize(
+                #[inline(always)]
+                |_| y.iter_mut().zip(x).for_each(|(y, x)| *y += x),
+            );
+        });
+        y
+    }
+
+    fn backward(&self, (): (), grad: FlexTensor, _: [bool; 2]) -> [Option<FlexTensor>; 2] {
+        [Some(grad.clone()), Some(grad)]
     }
 }

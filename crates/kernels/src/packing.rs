@@ -22,6 +22,8 @@ const MOST_RUNS: usize = 64;
 pub struct Segments {
     offsets: Arc<[u32]>,
     lengths: Arc<[u32]>,
+    /// How many equal tokens the last one of each segment stands for; 1 where nothing is said.
+    repeats: Option<Arc<[u32]>>,
 }
 
 impl Segments {
@@ -65,7 +67,33 @@ impl Segments {
                 .push(u32::try_from(end).expect("a packed sequence holds at most u32::MAX tokens; pack fewer clips"));
             lengths.push(length as u32);
         }
-        Self { offsets: offsets.into(), lengths: lengths.into() }
+        Self { offsets: offsets.into(), lengths: lengths.into(), repeats: None }
+    }
+
+    /// Lets the last token of each segment stand for so many equal ones, when they are attended to: what a prompt is filled
+    /// up with needs to be there once.
+    ///
+    /// # Panics
+    /// When there is not one number for each segment, or one is 0.
+    #[must_use]
+    pub fn with_last_repeated(self, times: impl IntoIterator<Item = u32>) -> Self {
+        let times: Arc<[u32]> = times.into_iter().collect();
+        assert_eq!(times.len(), self.len(), "each segment needs to be told how often its last token counts");
+        assert!(!times.contains(&0), "the last token of a segment counts once at least");
+        Self { repeats: Some(times).filter(|times| times.iter().any(|times| *times > 1)), ..self }
+    }
+
+    /// How many equal tokens the last one of segment `index` stands for.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Segments::len`].
+    pub fn repeats_of_last(&self, index: usize) -> u32 {
+        self.repeats.as_ref().map_or(1, |times| times[index])
+    }
+
+    /// Whether any token stands for more than one.
+    pub const fn has_repeats(&self) -> bool {
+        self.repeats.is_some()
     }
 
     /// How many segments there are.

@@ -105,6 +105,62 @@ fn what_only_fills_room_is_not_attended_to() {
 }
 
 #[test]
+fn a_key_that_stands_for_several_counts_as_often() {
+    let (lengths, times) = ([3, 0, 40, 1], [5, 2, 1, 70]);
+    let queries = Segments::new([300, 2, 2, 3]);
+    let keys = Segments::new(lengths);
+    let (q, k, v) = (random([307, 8]), random([44, 8]).require_grad(), random([44, 8]).require_grad());
+    let spread = |x: &Tensor<2>| {
+        let ends = keys.ranges().zip(times).filter(|(range, _)| !range.is_empty());
+        let parts = ends.flat_map(|(range, times)| {
+            let last = x.clone().narrow(0, range.end - 1, 1);
+            std::iter::once(x.clone().narrow(0, range.start, range.len())).chain(vec![last; times - 1])
+        });
+        Tensor::cat(parts.collect(), 0)
+    };
+    let all = Segments::new(
+        lengths.iter().zip(times).map(|(length, times)| if *length > 0 { length + times - 1 } else { 0 }),
+    );
+    let once = keys.clone().with_last_repeated(times.map(|times| times as u32));
+    let attended = |form: fn(Attention<'_>) -> Tensor<2>, key: Tensor<2>, value: Tensor<2>, key_segments: &Segments| {
+        let out = form(Attention { query: q.clone(), key, value, heads: 2, query_segments: &queries, key_segments });
+        let grads = (out.clone() * out.clone()).sum().backward();
+        [out, k.grad(&grads).unwrap(), v.grad(&grads).unwrap()].map(values)
+    };
+    let expected = attended(attention, spread(&k), spread(&v), &all);
+    for form in [attention, kernels::attention::composite] {
+        for (got, expected) in attended(form, k.clone(), v.clone(), &once).iter().zip(&expected) {
+            let is_near = |(got, expected): (&f32, &f32)| (got - expected).abs() < 1e-4 * (1.0 + expected.abs());
+            assert!(got.iter().zip(expected).all(is_near));
+        }
+    }
+    let plain = |segments: &Segments| {
+        let [query, key, value] = [&q, &k, &v].map(|x| x.clone().inner());
+        values(attention_int8(Attention {
+            query,
+            key,
+            value,
+            heads: 2,
+            query_segments: &queries,
+            key_segments: segments,
+        }))
+    };
+    assert!(plain(&once).iter().zip(&expected[0]).all(|(got, expected)| (got - expected).abs() < 1e-4));
+    assert!(plain(&keys).iter().zip(&expected[0]).any(|(got, expected)| (got - expected).abs() > 1e-2));
+}
+
+#[test]
+fn a_residual_is_the_sum_and_hands_its_gradient_to_both() {
+    let (x, y) = (random([700, 48]).require_grad(), random([700, 48]).require_grad());
+    let sum = residual(x.clone(), y.clone());
+    assert_eq!(values(sum.clone()), values(x.clone() + y.clone()));
+    let grads = (sum.clone() * sum.clone()).sum().backward();
+    for leaf in [x, y] {
+        assert_eq!(values(leaf.grad(&grads).unwrap()), values(sum.clone() * 2.0));
+    }
+}
+
+#[test]
 fn no_tokens_at_all_are_fine() {
     let x = random([0, 8]).require_grad();
     let weight = random([8, 8]).require_grad();
@@ -236,7 +292,16 @@ fn doubled_sides_repeat_every_position() {
 #[test]
 fn what_is_written_over_is_held_by_nobody_else() {
     let weight = Tensor::<1>::ones([6], &Device::flex()) * 0.7;
-    let operations: [(&str, &dyn Fn(Tensor<2>) -> Tensor<2>); 4] = [
+    let other = Tensor::<2>::ones([7, 6], &Device::flex()) * 0.3;
+    let below = |y: &Tensor<2>| other.clone().narrow(0, 0, y.dims()[0]);
+    let gated = |y: Tensor<2>| {
+        let rows = Rows::from_segments(&Segments::new([2, y.dims()[0] - 2]));
+        let gate = other.clone().narrow(0, 0, 2) * 5.0;
+        gated_residual(GatedResidual { x: below(&y), y, gate, rows: &rows })
+    };
+    let operations: [(&str, &dyn Fn(Tensor<2>) -> Tensor<2>); 6] = [
+        ("gated_residual", &gated),
+        ("residual", &|y| residual(below(&y), y)),
         ("gelu", &gelu),
         ("silu", &silu),
         ("rms_norm", &|x| rms_norm(x, weight.clone())),

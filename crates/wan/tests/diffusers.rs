@@ -5,7 +5,7 @@
 
 mod common;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use common::{Goldens, goldens, model, values};
 use wan::{
     Precision, SchedulerConfig, WanFolder,
@@ -47,6 +47,42 @@ fn the_transformer_takes_an_image_as_diffusers_does() {
         encoder_hidden_states_image: Some(goldens.get("transformer.image.encoder_hidden_states_image")),
     };
     goldens.compare("transformer.image.sample", transformer.forward(input).unwrap());
+}
+
+#[test]
+fn what_prompts_are_filled_up_with_counts_as_often_as_it_is_there() {
+    let (goldens, transformer) = (Goldens::open(), folder().transformer(&Device::flex()).unwrap());
+    let hidden_states: Tensor<5> = goldens.get("transformer.batch.hidden_states");
+    let text: Tensor<3> = goldens.get("transformer.batch.encoder_hidden_states");
+    let [clips, tokens, width] = text.dims();
+    let forward = |hidden_states: Tensor<5>, text: Tensor<3>| {
+        let timesteps = vec![300.0; hidden_states.dims()[0]];
+        let (encoder_hidden_states, encoder_hidden_states_image) = (text, None);
+        let input = TransformerInput {
+            hidden_states,
+            timesteps: &timesteps,
+            encoder_hidden_states,
+            encoder_hidden_states_image,
+        };
+        transformer.forward(input).unwrap()
+    };
+    let zeros = |length: usize| Tensor::<3>::zeros([1, tokens - length, width], &Device::flex());
+    let prompt = |clip: usize, length: usize| text.clone().slice([clip..clip + 1, 0..length, 0..width]);
+    let lengths: Vec<usize> = (0..clips).map(|clip| 2 + clip).collect();
+    let filled =
+        lengths.iter().enumerate().map(|(clip, length)| Tensor::cat(vec![prompt(clip, *length), zeros(*length)], 1));
+    let together = forward(hidden_states.clone(), Tensor::cat(filled.clone().collect(), 0));
+    for (clip, (filled, length)) in filled.zip(&lengths).enumerate() {
+        let of_clip = |of: &Tensor<5>| of.clone().narrow(0, clip, 1);
+        // No two of the tokens are quite equal, so that each is computed.
+        let numbers: Vec<f32> = (0..tokens * width).map(|number| number as f32 * 1e-9).collect();
+        let apart = Tensor::from_data(TensorData::new(numbers, [1, tokens, width]), &Device::flex());
+        let each = forward(of_clip(&hidden_states), filled + apart);
+        let error = (of_clip(&together) - each.clone()).abs().max().into_scalar::<f32>();
+        assert!(error < 1e-5, "{error}");
+        let unfilled = forward(of_clip(&hidden_states), prompt(clip, *length));
+        assert!((unfilled - each).abs().max().into_scalar::<f32>() > 1e-3);
+    }
 }
 
 #[test]

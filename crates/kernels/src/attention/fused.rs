@@ -42,6 +42,20 @@ struct Part {
     head: usize,
     rows: Range<usize>,
     key_rows: Range<usize>,
+    /// The logarithm of how many keys the last one stands for.
+    log_repeats: f32,
+}
+
+impl Part {
+    /// Scores of queries and keys: what one that stands for several has more than a single one.
+    fn add_repeats(&self, scores: &mut [f32]) {
+        if self.log_repeats != 0.0 {
+            scores
+                .chunks_exact_mut(self.key_rows.len().max(1))
+                .flat_map(<[f32]>::last_mut)
+                .for_each(|last| *last += self.log_repeats);
+        }
+    }
 }
 
 impl Columns {
@@ -90,11 +104,12 @@ impl PackedAttention {
 
     /// One part for each head of each segment.
     fn parts(&self) -> Vec<Part> {
-        let segments = self.queries.ranges().zip(self.keys.ranges());
-        let part = |(rows, key_rows): (Range<usize>, Range<usize>)| {
-            (0..self.heads).map(move |head| Part { head, rows: rows.clone(), key_rows: key_rows.clone() })
+        let part = |index: usize| {
+            let (rows, key_rows) = (self.queries.range(index), self.keys.range(index));
+            let log_repeats = (self.keys.repeats_of_last(index) as f32).ln();
+            (0..self.heads).map(move |head| Part { head, rows: rows.clone(), key_rows: key_rows.clone(), log_repeats })
         };
-        segments.flat_map(part).collect()
+        (0..self.queries.len()).flat_map(part).collect()
     }
 }
 
@@ -143,6 +158,7 @@ impl Operation<3> for PackedAttention {
                     let scores = &mut space[..count * keys];
                     let q = columns.of(query, rows.clone(), head);
                     multiply(MatrixMut::new(scores, count, keys), Write::Replace, columns.scale(), q, k);
+                    part.add_repeats(scores);
                     // SAFETY: the tasks divide rows and heads among them.
                     let log_sums = unsafe { shared_sums.slice(head * n + rows.start, count) };
                     exponentials(scores, log_sums, &mut inverses[..count]);
@@ -210,6 +226,7 @@ impl PackedAttention {
                 let (weights, rest) = space.split_at_mut(count * keys);
                 let slopes = &mut rest[..count * keys];
                 multiply(MatrixMut::new(weights, count, keys), Write::Replace, scale, q, k_transposed);
+                part.add_repeats(weights);
                 multiply(MatrixMut::new(slopes, count, keys), Write::Replace, 1.0, d, v_transposed);
                 let sums = &log_sums[head * n + rows.start..][..count];
                 vectorize(

@@ -35,7 +35,8 @@ const ROUNDER: f32 = 8_388_608.0; // 2²³
 
 /// [`attention()`](crate::attention()) in 8 bits. Nothing can be differentiated.
 ///
-/// Where an operand is not on the CPU, or a segment has more than [`MOST_KEYS`], it is done in 32 bits.
+/// Where an operand is not on the CPU, a key stands for several, or a segment has more than [`MOST_KEYS`], it is done in 32
+/// bits.
 ///
 /// # Shapes  as the fields say → `[N, heads·Dh]`
 /// # Panics  when the shapes or the segments do not fit together, or a gradient is asked of an operand
@@ -44,7 +45,7 @@ pub fn attention_int8(input: Attention<'_>) -> Tensor<2> {
     let operands = [&input.query, &input.key, &input.value];
     let is_tight = input.query_segments.is_tight() && input.key_segments.is_tight();
     let fits = input.key_segments.ranges().all(|keys| keys.len() <= MOST_KEYS);
-    if !is_tight || !fits || !operands.into_iter().all(cpu::supported) {
+    if !is_tight || !fits || input.key_segments.has_repeats() || !operands.into_iter().all(cpu::supported) {
         return crate::attention(input);
     }
     crate::attention::check(&input);

@@ -92,7 +92,8 @@ impl Block {
         let normed =
             kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(0), scale: part(1), rows });
         let x = kernels::gated_residual(GatedResidual { x, y: self.attend(normed, context), gate: part(2), rows });
-        let x = x.clone() + self.attend_to_prompt(kernels::rms_norm(x, self.norm_cross.val()), context);
+        let y = self.attend_to_prompt(kernels::rms_norm(x.clone(), self.norm_cross.val()), context);
+        let x = kernels::residual(x, y);
         let normed =
             kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(3), scale: part(4), rows });
         let y = Linear::feed_forward([&self.up, &self.down], normed);

@@ -94,7 +94,7 @@ impl Block {
             Some(norm) => norm.forward(x.clone()),
             None => x.clone(),
         };
-        let x = x + self.attend_to_prompt(normed, context);
+        let x = kernels::residual(x, self.attend_to_prompt(normed, context));
         let normed =
             kernels::modulated_layer_norm(ModulatedLayerNorm { x: x.clone(), shift: part(3), scale: part(4), rows });
         let y = BlockLinear::feed_forward([&self.up, &self.down], normed);

@@ -152,7 +152,7 @@ impl Transformer {
             Some(embeds) => Some(packed(self.conditioning.image(embeds)?)),
             None => None,
         };
-        let text = packed(encoder_hidden_states);
+        let text = packed_once(encoder_hidden_states);
         let context = Context {
             rotary: rotary::rotary(&self.config, grid, b, &device),
             rows: timestep_of_token,
@@ -233,6 +233,26 @@ fn is_unused(name: &str) -> bool {
 /// Finds the weights, and what is to be added to them.
 fn open(folder: &Path, loras: &[Lora], device: &Device) -> Result<Weights, WanError> {
     Weights::open(folder, STEM, "transformer", device)?.with_loras(loras)
+}
+
+/// The tokens of all clips in one sequence, of those that end a clip and are equal only one: prompts are filled up with zeros,
+/// of which each becomes the same key and the same value.
+///
+/// # Shapes  `[B, N, D]` → at most `[B·N, D]`
+fn packed_once(tokens: Tensor<3>) -> Tokens {
+    let [b, n, d] = tokens.dims();
+    let data = tokens.clone().into_data();
+    let Ok(values) = data.as_slice::<f32>() else { return packed(tokens) };
+    let length = |clip: usize| {
+        let rows: Vec<&[f32]> = values[clip * n * d..][..n * d].chunks_exact(d).collect();
+        n - rows.iter().rev().skip(1).take_while(|row| **row == rows[n - 1]).count()
+    };
+    let lengths: Vec<usize> = (0..b).map(length).collect();
+    let parts =
+        lengths.iter().enumerate().map(|(clip, length)| tokens.clone().slice([clip..clip + 1, 0..*length, 0..d]));
+    let values = Tensor::cat(parts.map(|part| part.flatten(0, 1)).collect(), 0);
+    let repeats = lengths.iter().map(|length| (n + 1 - length) as u32);
+    Tokens { values, segments: Segments::new(lengths.iter().copied()).with_last_repeated(repeats) }
 }
 
 /// The tokens of all clips in one sequence.
