@@ -97,7 +97,7 @@ test("the page is there at once, and asks nobody else", async () => {
 
 test("a film is made, seen while it forms, and watched", async () => {
   await compose("a red ball rolls across the grass");
-  await page.getByLabel("Steps").fill("240");
+  await page.getByLabel("Steps").fill("960");
   await page.getByLabel("Seed", { exact: true }).fill("7");
   await page.getByRole("button", { name: "Make it" }).click();
   await page.getByAltText("What it looks like so far").waitFor({ timeout: PATIENCE });
