@@ -183,7 +183,7 @@ test("under the pointer a film plays, and is scrubbed", async () => {
 test("several are made at once, and one that nobody wants is stopped", async () => {
   const before = await clips().count();
   await compose("a green ring floats");
-  await page.getByLabel("Steps").fill("400");
+  await page.getByLabel("Steps").fill("960");
   await page.getByLabel("Variations").selectOption("2");
   await page.getByRole("button", { name: "Make 2" }).click();
   await page.getByText("Next in line").waitFor();
